@@ -1,0 +1,25 @@
+//! The words that every room shares: ids, digests, amounts, moments, how a command ends, secrets that do not print.
+//!
+//! Never: does input or output, or knows what any of these words is used for.
+//! Callers: every room.
+//! Read in order: digest, id, amount, moment, channel, ending, failure, secret.
+
+mod amount;
+mod channel;
+mod digest;
+mod ending;
+mod export;
+mod failure;
+mod id;
+mod moment;
+mod secret;
+
+pub use amount::{Bytes, Usd};
+pub use channel::Channel;
+pub use digest::{Digest, DigestError, Digester};
+pub use ending::{EndKind, Ending};
+pub use export::Export;
+pub use failure::{Cause, Failure};
+pub use id::{IdError, ProcessHandle, RunId, RuntimeName};
+pub use moment::Moment;
+pub use secret::Secret;

@@ -1,0 +1,46 @@
+//! The actions that need a permit.
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ask::{Access, Folder};
+
+/// What a child process sees of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// What the user's shell would see; only the process tree is contained.
+    Own,
+    /// Only what was granted.
+    Strict,
+}
+
+/// Start a process on this machine, with everything that decides what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartProcess {
+    /// Program and arguments. A program without `/` is looked up in `PATH` of `variables`.
+    pub argv: Vec<OsString>,
+    /// The whole environment of the process; nothing is inherited.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Where it runs, on this machine.
+    pub working_directory: PathBuf,
+    /// What it sees.
+    pub profile: Profile,
+}
+
+/// Open a folder of the run for the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFolder {
+    /// Which.
+    pub folder: Folder,
+    /// How.
+    pub access: Access,
+}
+
+/// The programs that the host starts for itself. There are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostTool {
+    /// `git rev-parse` and `git status`, for the provenance in the manifest.
+    Git,
+}

@@ -1,0 +1,238 @@
+//! The decisions: the only place that makes permits.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    action::{HostTool, OpenFolder, Profile, StartProcess},
+    ask::{Access, Folder},
+    denial::Denial,
+    permit::Permit,
+    process,
+    rights::Rights,
+    variable,
+};
+use crate::names::Export;
+
+/// The user's command, and what the plugin wants to add to it.
+#[derive(Debug, Clone)]
+pub struct CommandRequest {
+    /// What the user typed, whole.
+    pub argv: Vec<OsString>,
+    /// The variables that the user's settings give to the command.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Variables that the plugin adds.
+    pub added_variables: BTreeMap<String, String>,
+    /// Folders of the environment, on this machine, that the plugin puts in front of `PATH`.
+    pub path_prefix: Vec<PathBuf>,
+    /// Where it runs, on this machine, already known to be inside the workspace.
+    pub working_directory: PathBuf,
+    /// What it sees.
+    pub profile: Profile,
+}
+
+/// A program of the plugin's choice.
+#[derive(Debug, Clone)]
+pub struct ProgramRequest {
+    /// The name that has to be granted.
+    pub name: String,
+    /// What is started for that name: the name itself, or a path on this machine inside the environment.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// The base variables, chosen by the host.
+    pub base_variables: BTreeMap<OsString, OsString>,
+    /// Variables that the plugin adds.
+    pub added_variables: BTreeMap<String, String>,
+    /// Where it runs, on this machine, already known to be inside a granted folder.
+    pub working_directory: PathBuf,
+    /// What it sees.
+    pub profile: Profile,
+}
+
+/// Whether the user's command may be launched like this.
+pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -> Result<Permit<StartProcess>, Denial> {
+    process::check_command(rights, export)?;
+    let mut variables = request.variables;
+    for (name, value) in request.added_variables {
+        variable::check(rights, &name)?;
+        variables.insert(name.into(), value.into());
+    }
+    if !request.path_prefix.is_empty() {
+        let path = OsString::from("PATH");
+        let prefixed = prefix_path(&request.path_prefix, variables.get(&path).map(OsString::as_os_str));
+        variables.insert(path, prefixed);
+    }
+    Ok(Permit::grant(StartProcess {
+        argv: request.argv,
+        variables,
+        working_directory: request.working_directory,
+        profile: request.profile,
+    }))
+}
+
+/// Whether a program of the plugin's choice may be started now.
+pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -> Result<Permit<StartProcess>, Denial> {
+    process::check_program(rights, export, &request.name)?;
+    let mut variables = request.base_variables;
+    for (name, value) in request.added_variables {
+        variable::check(rights, &name)?;
+        variables.insert(name.into(), value.into());
+    }
+    let mut argv = vec![request.program];
+    argv.extend(request.arguments);
+    let working_directory = request.working_directory;
+    Ok(Permit::grant(StartProcess { argv, variables, working_directory, profile: request.profile }))
+}
+
+/// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
+#[must_use]
+pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>> {
+    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == folder).map(|ask| ask.access).max();
+    let granted = rights.grants.folders.get(&folder).copied();
+    let access = asked?.min(granted?).min(folder.most());
+    Some(Permit::grant(OpenFolder { folder, access }))
+}
+
+/// The host's own use of a program. Always allowed: what it does is fixed here, argument by argument.
+#[must_use]
+pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_directory: &Path) -> Permit<StartProcess> {
+    let (program, fixed): (&str, &[&str]) = match tool {
+        // A repository's own configuration can name programs to run; these settings switch off the two that reading would start.
+        HostTool::Git => ("git", &["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks"]),
+    };
+    let argv = [program].iter().chain(fixed).chain(arguments).map(OsString::from).collect();
+    let variables = BTreeMap::from([(OsString::from("PATH"), path.to_owned()), (OsString::from("LC_ALL"), OsString::from("C"))]);
+    Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), profile: Profile::Own })
+}
+
+fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
+    let mut path = OsString::new();
+    for part in prefix.iter().map(|folder| folder.as_os_str()).chain(rest) {
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(part);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        names::Digest,
+        policy::{Asks, Grants},
+    };
+
+    fn rights(asks: &str, grants: &str) -> Rights {
+        Rights {
+            plugin: "test".parse().unwrap(),
+            digest: Digest::of(b""),
+            asks: toml::from_str(asks).unwrap(),
+            grants: toml::from_str(grants).unwrap(),
+        }
+    }
+
+    fn command() -> CommandRequest {
+        CommandRequest {
+            argv: vec!["true".into()],
+            variables: BTreeMap::from([("PATH".into(), "/usr/bin".into())]),
+            added_variables: BTreeMap::new(),
+            path_prefix: vec![],
+            working_directory: "/work".into(),
+            profile: Profile::Own,
+        }
+    }
+
+    fn program(name: &str) -> ProgramRequest {
+        ProgramRequest {
+            name: name.into(),
+            program: name.into(),
+            arguments: vec![],
+            base_variables: BTreeMap::new(),
+            added_variables: BTreeMap::new(),
+            working_directory: "/work".into(),
+            profile: Profile::Strict,
+        }
+    }
+
+    const GIT: &str = "[[program]]\nname = 'git'\npurpose = 'read the version'\nduring = ['doctor']";
+
+    #[test]
+    fn nothing_is_allowed_without_a_grant() {
+        let denial = start_program(&rights(GIT, ""), Export::Doctor, program("git")).unwrap_err();
+        assert_eq!(denial.to_string(), "plugin `test` may not start program `git`: it is not granted");
+        assert_eq!(denial.cure, "worldflux plugin grant test --program git");
+    }
+
+    #[test]
+    fn nothing_is_allowed_without_an_ask() {
+        assert!(start_program(&rights("", "programs = ['git']"), Export::Doctor, program("git")).is_err());
+        assert!(start_command(&rights("", "command = true"), Export::Start, command()).is_err());
+    }
+
+    #[test]
+    fn a_program_is_allowed_only_in_the_exports_it_was_asked_for() {
+        let rights = rights(GIT, "programs = ['git']");
+        for export in Export::ALL {
+            assert_eq!(start_program(&rights, export, program("git")).is_ok(), export == Export::Doctor, "{export}");
+        }
+    }
+
+    #[test]
+    fn the_users_command_can_be_launched_in_start_only_and_keeps_its_argv() {
+        let rights = rights("command = 'run it'", "command = true");
+        for export in Export::ALL {
+            assert_eq!(start_command(&rights, export, command()).is_ok(), export == Export::Start, "{export}");
+        }
+        let permit = start_command(&rights, Export::Start, command()).unwrap();
+        assert_eq!(permit.action().argv, command().argv);
+    }
+
+    #[test]
+    fn the_environment_comes_first_in_path() {
+        let rights = rights("command = 'run it'", "command = true");
+        let request = CommandRequest { path_prefix: vec!["/env/bin".into(), "/env/sbin".into()], ..command() };
+        let permit = start_command(&rights, Export::Start, request).unwrap();
+        assert_eq!(permit.action().variables[OsStr::new("PATH")], "/env/bin:/env/sbin:/usr/bin");
+    }
+
+    #[test]
+    fn a_variable_that_loads_code_is_refused_even_when_granted() {
+        for name in ["LD_PRELOAD", "PYTHONPATH", "BASH_ENV", "GIT_SSH_COMMAND", "PATH", "BASH_FUNC_x%%", "", "A=B"] {
+            let text = format!("variables = ['{name}']");
+            let rights = rights(&format!("command = 'run it'\n{text}"), &format!("command = true\n{text}"));
+            let request = CommandRequest { added_variables: BTreeMap::from([(name.into(), "x".into())]), ..command() };
+            assert!(start_command(&rights, Export::Start, request).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_never_wider_than_ask_grant_and_kind() {
+        let ask = |path: &str, access: &str| format!("[[folder]]\npath='{path}'\naccess='{access}'\npurpose='x'");
+        let access = |asks: &str, grants: &str, folder| open_folder(&rights(asks, grants), folder).map(|p| p.action().access);
+        let both = ask("/workspace", "write");
+        assert_eq!(access(&both, "", Folder::Workspace), None);
+        assert_eq!(access("", "folders = { '/workspace' = 'write' }", Folder::Workspace), None);
+        assert_eq!(access(&both, "folders = { '/workspace' = 'read' }", Folder::Workspace), Some(Access::Read));
+        assert_eq!(access(&both, "folders = { '/workspace' = 'write' }", Folder::Workspace), Some(Access::Write));
+        assert_eq!(access(&ask("/source", "write"), "folders = { '/source' = 'write' }", Folder::Source), Some(Access::Read));
+    }
+
+    proptest! {
+        #[test]
+        fn a_permit_for_a_program_needs_its_exact_name(asked in "[a-z]{1,4}", granted in "[a-z]{1,4}", wanted in "[a-z./-]{1,4}") {
+            let asks: Asks = toml::from_str(&format!("[[program]]\nname='{asked}'\npurpose='x'\nduring=['doctor']")).unwrap();
+            let grants: Grants = toml::from_str(&format!("programs=['{granted}']")).unwrap();
+            let rights = Rights { plugin: "test".parse().unwrap(), digest: Digest::of(b""), asks, grants };
+            let allowed = start_program(&rights, Export::Doctor, program(&wanted)).is_ok();
+            prop_assert_eq!(allowed, asked == wanted && granted == wanted);
+        }
+    }
+}
