@@ -114,8 +114,8 @@ impl RunId {
             // Uniqueness is also checked where the run is written down; the process id keeps two hosts of one second apart.
             random[..4].copy_from_slice(&std::process::id().to_le_bytes());
         }
-        let [a, b, c, d, e, f] = random;
-        Self(format!("{now}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}"))
+        let suffix = random.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Self(format!("{now}-{suffix:012x}"))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Never: does input or output, or knows what any of these words is used for.
 //! Callers: every room.
-//! Read in order: digest, id, amount, moment, channel, ending, failure, secret.
+//! Read in order: digest, id, amount, moment, export, channel, ending, failure, secret.
 
 mod amount;
 mod channel;

@@ -19,7 +19,8 @@ impl Moment {
     /// From milliseconds since 1970-01-01T00:00:00Z; clamped to the years that a timestamp can hold.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Self {
-        let clamped = millis.clamp(jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
+        // The range in milliseconds ends with a whole second.
+        let clamped = millis.clamp(jiff::Timestamp::MIN.as_second() * 1_000, jiff::Timestamp::MAX.as_second() * 1_000);
         Self(jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 
@@ -53,5 +54,18 @@ impl schemars::JsonSchema for Moment {
             "format": "date-time",
             "description": "A point in time, UTC (RFC 3339)."
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_its_end_and_not_its_beginning() {
+        assert_eq!(Moment::from_unix_millis(i64::MAX).to_string(), "9999-12-30T22:00:00.000Z");
+        assert!(Moment::from_unix_millis(i64::MIN).to_string().starts_with("-009999-"));
+        assert!(Moment::from_unix_millis(i64::MIN) < Moment::from_unix_millis(0));
+        assert_eq!(Moment::from_unix_millis(7).unix_millis(), 7);
     }
 }

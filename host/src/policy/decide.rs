@@ -133,6 +133,7 @@ mod tests {
     fn rights(asks: &str, grants: &str) -> Rights {
         Rights {
             plugin: "test".parse().unwrap(),
+            typed: "test".into(),
             digest: Digest::of(b""),
             asks: toml::from_str(asks).unwrap(),
             grants: toml::from_str(grants).unwrap(),
@@ -230,7 +231,7 @@ mod tests {
         fn a_permit_for_a_program_needs_its_exact_name(asked in "[a-z]{1,4}", granted in "[a-z]{1,4}", wanted in "[a-z./-]{1,4}") {
             let asks: Asks = toml::from_str(&format!("[[program]]\nname='{asked}'\npurpose='x'\nduring=['doctor']")).unwrap();
             let grants: Grants = toml::from_str(&format!("programs=['{granted}']")).unwrap();
-            let rights = Rights { plugin: "test".parse().unwrap(), digest: Digest::of(b""), asks, grants };
+            let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
             let allowed = start_program(&rights, Export::Doctor, program(&wanted)).is_ok();
             prop_assert_eq!(allowed, asked == wanted && granted == wanted);
         }

@@ -31,4 +31,18 @@ impl Grants {
             variables: asks.variables.clone(),
         }
     }
+    /// What is granted but not asked for, in words. It has no effect.
+    #[must_use]
+    pub fn beyond(&self, asks: &Asks) -> Vec<String> {
+        let mut beyond = vec![];
+        if self.command && asks.command.is_none() {
+            beyond.push("the command that you type".to_owned());
+        }
+        let asked = |name: &ProgramName| asks.program.iter().any(|ask| ask.name == *name);
+        beyond.extend(self.programs.iter().filter(|name| !asked(name)).map(|name| format!("program `{}`", name.as_str())));
+        let folder = |folder: &Folder| asks.folder.iter().any(|ask| ask.path == *folder);
+        beyond.extend(self.folders.keys().filter(|path| !folder(path)).map(|path| format!("folder `{path}`")));
+        beyond.extend(self.variables.difference(&asks.variables).map(|name| format!("variable `{name}`")));
+        beyond
+    }
 }

@@ -18,7 +18,7 @@ pub(super) fn check_command(rights: &Rights, export: Export) -> Result<(), Denia
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     }
     if !rights.grants.command {
-        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --command", rights.plugin)));
+        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --command", rights.typed)));
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ pub(super) fn check_program(rights: &Rights, export: Export, name: &str) -> Resu
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     };
     if !rights.grants.programs.contains(&ask.name) {
-        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --program {shown}", rights.plugin)));
+        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --program {shown}", rights.typed)));
     }
     if !rights.asks.program.iter().filter(named).any(|ask| ask.during.contains(&export)) {
         return Err(deny(format!("its plugin.toml asks for it, but not during `{export}`"), String::new()));

@@ -10,6 +10,8 @@ use crate::names::{Digest, RuntimeName};
 pub struct Rights {
     /// Name of the plugin.
     pub plugin: RuntimeName,
+    /// How a person names it on the command line: its name, or the file that it is in. A cure that is typed as it stands has to work.
+    pub typed: String,
     /// Digest of the component's bytes.
     pub digest: Digest,
     /// What it asks for.

@@ -76,7 +76,7 @@ pub(super) fn check(rights: &Rights, name: &str) -> Result<(), Denial> {
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     }
     if !rights.grants.variables.contains(name) {
-        let cure = format!("worldflux plugin grant {} --variable {shown}", rights.plugin);
+        let cure = format!("worldflux plugin grant {} --variable {shown}", rights.typed);
         return Err(deny("it is not granted".into(), cure));
     }
     Ok(())

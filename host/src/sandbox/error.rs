@@ -1,0 +1,89 @@
+//! Why a command could not be started.
+
+use std::{ffi::OsString, io, path::PathBuf};
+
+/// Why a command could not be started. Nothing of it ran.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The strict profile cannot be kept on this machine.
+    #[error("program `{program}` cannot be started with the strict profile: nothing on this machine can confine it")]
+    ProfileUnavailable {
+        /// What was to be started.
+        program: String,
+    },
+    /// No program of this name.
+    #[error("program `{program}` was not found{}", in_path(path.as_ref()))]
+    NotFound {
+        /// The name, or the path, as it was asked for.
+        program: String,
+        /// The folders that were searched, as in `PATH`; `None` for a name with a `/`.
+        path: Option<OsString>,
+    },
+    /// There is such a file, but it is not executable.
+    #[error("`{}` cannot be executed: it is not a file with execute permission", file.display())]
+    NotExecutable {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The working directory cannot be used.
+    #[error("working directory `{}` cannot be entered: {source}", directory.display())]
+    WorkingDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A value that no process can be given.
+    #[error("{what} cannot be given to a process: {reason}")]
+    Invalid {
+        /// Which value.
+        what: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Arguments and variables are more than the system takes.
+    #[error("the arguments and variables of program `{program}` are too long for this system")]
+    TooLong {
+        /// What was to be started.
+        program: String,
+    },
+    /// The system refused to execute the file.
+    #[error("`{}` cannot be executed: {source}", file.display())]
+    Execute {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The host could not do its own part.
+    #[error("the host cannot supervise a process: {what}: {source}")]
+    Supervisor {
+        /// Which part.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl SpawnError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::ProfileUnavailable { .. } => Some("use the profile `own`, for programs that you trust as you trust your shell".into()),
+            Self::NotFound { path: Some(_), .. } => Some("install it, or give its whole path".into()),
+            Self::NotFound { path: None, .. } => Some("a path with `/` counts from the working directory of the command".into()),
+            Self::NotExecutable { file } => Some(format!("chmod +x {}, or name its interpreter first", file.display())),
+            Self::WorkingDirectory { .. } => Some("make the directory first, or choose another one".into()),
+            Self::TooLong { .. } => Some("write long arguments to a file, or to the standard input".into()),
+            Self::Execute { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("the interpreter that its first line names, or its loader, does not exist".into())
+            }
+            Self::Invalid { .. } | Self::Execute { .. } | Self::Supervisor { .. } => None,
+        }
+    }
+}
+
+fn in_path(path: Option<&OsString>) -> String {
+    path.map_or_else(String::new, |path| format!(" in PATH `{}`", path.display()))
+}

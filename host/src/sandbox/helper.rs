@@ -1,0 +1,147 @@
+//! A supervisor, as the host sees it.
+
+use std::{
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt},
+    },
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+
+use super::{
+    proc,
+    wire::{self, HELPER_ARGUMENT, Launch, Report},
+};
+
+/// Longest time that a supervisor has for the start of a command.
+///
+/// Stops a helper that is another program, and never answers, from holding up its caller for ever.
+const START: Duration = Duration::from_secs(20);
+
+/// Time after which a supervisor that says nothing is woken up.
+const NUDGE: Duration = Duration::from_millis(200);
+
+/// Longest time for which the processes of a session are looked for and killed.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Pause between two looks at processes that were just killed.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A supervisor. Its number, and that of its session, stay its own until it is reaped.
+#[derive(Debug)]
+pub(super) struct Helper {
+    process: Child,
+    control: UnixStream,
+    has_session: bool,
+}
+
+impl Helper {
+    /// Start `program` as a supervisor. Its variables are none, and its only descriptor is the control socket: what it gives to the
+    /// command comes over that.
+    pub(super) fn start(program: &Path) -> io::Result<Self> {
+        let (control, other) = UnixStream::pair()?;
+        control.set_read_timeout(Some(START))?;
+        control.set_write_timeout(Some(START))?;
+        let process = Command::new(program)
+            .arg0("worldflux")
+            .arg(HELPER_ARGUMENT)
+            .env_clear()
+            .stdin(Stdio::from(OwnedFd::from(other)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self { process, control, has_session: false })
+    }
+
+    /// Let it start a command, and wait for its answer.
+    pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<Report> {
+        self.has_session = !launch.shares_terminal;
+        wire::send_launch(&self.control, launch, streams)?;
+        if !self.wait_for_message(START) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        wire::receive_report(&self.control)
+    }
+
+    pub(super) const fn control(&self) -> &UnixStream {
+        &self.control
+    }
+
+    /// Wait until it says something, or is gone. `false` when it did neither in that time.
+    pub(super) fn wait_for_message(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let pause = Timespec::try_from(left.min(NUDGE)).ok();
+            match poll(&mut [PollFd::new(&self.control, PollFlags::IN)], pause.as_ref()) {
+                Err(Errno::INTR) => {}
+                Ok(0) if left.is_zero() => return false,
+                // The command, or what is left of its tree, may have stopped it.
+                Ok(0) => self.wake(),
+                // Whatever is wrong with the socket shows when it is read.
+                Ok(_) | Err(_) => return true,
+            }
+        }
+    }
+
+    /// Undo a SIGSTOP: the command can send one to its supervisor.
+    pub(super) fn wake(&self) {
+        // Fails only if it is over.
+        let _ = kill_process(self.pid(), Signal::CONT);
+    }
+
+    /// End it by force. Its command dies with it, by a signal that the kernel sends.
+    pub(super) fn kill(&mut self) {
+        // Fails only if it is over.
+        let _ = self.process.kill();
+    }
+
+    /// End every process of its session, for a supervisor that can no longer do it. `true` when none is left.
+    pub(super) fn end_session(&self) -> bool {
+        if !self.has_session {
+            return false;
+        }
+        let session = self.pid();
+        let is_member = |stat: &proc::Stat| stat.session == Some(session) && stat.pid != session && !stat.is_over;
+        let until = Instant::now() + SWEEP;
+        loop {
+            let left: Vec<Pid> = proc::all().filter(is_member).map(|stat| stat.pid).collect();
+            if left.is_empty() {
+                return true;
+            }
+            if Instant::now() > until {
+                return false;
+            }
+            for pid in left {
+                proc::signal_if(pid, Signal::KILL, is_member);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Whether the process `pid` of its tree is over.
+    pub(super) fn has_ended(&self, pid: u32) -> bool {
+        let is_over = |stat: proc::Stat| stat.is_over || self.has_session && stat.session != Some(self.pid());
+        Pid::from_raw(pid.cast_signed()).and_then(proc::stat).is_none_or(is_over)
+    }
+
+    /// Wait for its end, which must be near. Its number is free for others from here on.
+    pub(super) fn reap(&mut self) {
+        // Fails only if somebody else has reaped it.
+        let _ = self.process.wait();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+}

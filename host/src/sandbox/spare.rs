@@ -1,0 +1,71 @@
+//! Supervisors that were started before there was anything to start.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use super::helper::Helper;
+
+/// Supervisors that wait for a launch. Where the host is gone, their sockets are at their end and so are they.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    stock: Mutex<Stock>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Stock {
+    /// The oldest first: it is most likely to be ready.
+    ready: VecDeque<Helper>,
+    coming: usize,
+}
+
+impl Spares {
+    /// There will be so many more, by [`Spares::fill`].
+    pub(super) fn expect(&self, count: usize) {
+        self.stock().coming += count;
+    }
+
+    /// Start all that are expected.
+    pub(super) fn fill(&self, program: &Path) {
+        while self.stock().coming > 0 {
+            let begun = Helper::start(program);
+            let mut stock = self.stock();
+            stock.coming = stock.coming.saturating_sub(1);
+            match begun {
+                Ok(helper) => stock.ready.push_back(helper),
+                // Whoever needs one starts it then, and tells the error.
+                Err(_) => stock.coming = 0,
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Nothing more is expected.
+    pub(super) fn give_up(&self) {
+        self.stock().coming = 0;
+        self.changed.notify_all();
+    }
+
+    /// The next; `None` where there is none, and none is coming. One that is coming is there sooner than one that is started now.
+    pub(super) fn take(&self) -> Option<Helper> {
+        let is_coming = |stock: &mut Stock| stock.ready.is_empty() && stock.coming > 0;
+        let waited = self.changed.wait_while(self.stock(), is_coming);
+        waited.unwrap_or_else(PoisonError::into_inner).ready.pop_front()
+    }
+
+    fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        for mut helper in self.stock().ready.drain(..) {
+            helper.kill();
+            helper.reap();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The command itself: its descriptors, its group, its start.
+#![allow(unsafe_code, reason = "descriptors are closed by number, and one step runs between fork and exec")]
+
+use std::{
+    fs, io,
+    os::{
+        fd::{BorrowedFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rustix::{
+    io::fcntl_getfd,
+    process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal},
+};
+
+use super::tree::Group;
+use crate::policy::StartProcess;
+
+/// Where descriptors are looked for when `/proc` is not there.
+const LIKELY_DESCRIPTORS: RawFd = 1024;
+
+/// Close every descriptor but the first three.
+///
+/// What the host had inherited itself without the close-on-exec flag would else reach the command, and a pipe among it would never end.
+pub(super) fn close_inherited() {
+    let open: Vec<RawFd> = match fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => (3..LIKELY_DESCRIPTORS).collect(),
+    };
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // SAFETY: this is the first thing that a supervisor does, so nothing in this process owns a descriptor above 2. The one that the
+        // list was read from is closed already: that is seen by asking for its flags.
+        unsafe {
+            if fcntl_getfd(BorrowedFd::borrow_raw(descriptor)).is_ok() {
+                rustix::io::close(descriptor);
+            }
+        }
+    }
+}
+
+/// Start `file` with exactly the given arguments, variables and streams.
+pub(super) fn start(process: &StartProcess, file: &Path, group: Group, streams: [OwnedFd; 3]) -> io::Result<Pid> {
+    let [stdin, stdout, stderr] = streams.map(Stdio::from);
+    let mut command = Command::new(file);
+    if let Some((name, arguments)) = process.argv.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    command.env_clear().envs(&process.variables).stdin(stdin).stdout(stdout).stderr(stderr);
+    command.process_group(match group {
+        Group::Own => 0,
+        Group::Shared(group) => group.as_raw_pid(),
+    });
+    let supervisor = getpid();
+    let die_with_supervisor = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before the signal was asked for.
+        if getppid() == Some(supervisor) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: this process has one thread, and the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(die_with_supervisor) };
+    let child = command.spawn()?;
+    Ok(Pid::from_child(&child))
+}

@@ -1,0 +1,19 @@
+//! The helper process that stands between the host and one command.
+//!
+//! It is the host's program, started again with one argument. It takes the launch from its control socket, makes itself the reaper of
+//! everything that the command leaves behind, starts the command, reports, and is gone only when the whole tree is. When the host goes
+//! away it ends the tree. This is where the command will be confined, before it starts.
+//!
+//! Never: reads the command's output, uses an environment variable, starts an async runtime.
+//! Callers: main, by `dispatch`.
+//! Read in order: entry, program, command, watch, tree, signal.
+
+mod command;
+mod entry;
+mod program;
+mod signal;
+mod tree;
+mod watch;
+
+pub use entry::dispatch;
+pub(super) use program::{is_nowhere, search_path};

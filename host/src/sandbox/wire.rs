@@ -1,0 +1,352 @@
+//! What host and supervisor say to each other.
+//!
+//! The launch goes over the control socket and not over the supervisor's command line, which everybody on the machine can read. Both sides
+//! are the same program, so the format has no versions.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io::{self, IoSlice, IoSliceMut, Read, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            net::UnixStream,
+        },
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use crate::policy::{Profile, StartProcess};
+
+/// Longest message.
+///
+/// Stops a broken peer from making the other side allocate without bound; Linux takes far less for arguments and variables.
+const LONGEST: usize = 64 << 20;
+
+/// The second argument of a supervisor.
+pub(super) const HELPER_ARGUMENT: &str = "__child";
+
+/// What the supervisor is to start.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Launch {
+    /// Exactly what the permit allows.
+    pub(super) process: StartProcess,
+    /// Whether the command shares the session and the process group of the host.
+    pub(super) shares_terminal: bool,
+}
+
+/// What the host asks of a running supervisor: one byte each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// SIGTERM to the tree.
+    Stop,
+    /// SIGKILL to the tree.
+    Kill,
+}
+
+/// What the supervisor tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// The command runs.
+    Started {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The command could not be started, and nothing of it ran.
+    Failed {
+        /// At what.
+        step: Step,
+        /// What the system said.
+        errno: i32,
+        /// The file it was about, if any.
+        file: PathBuf,
+    },
+    /// The command ended. What is left of its tree is ended next.
+    Ended {
+        /// Its exit code, or else the signal that ended it.
+        status: Result<i32, u32>,
+        /// Whether it still ran when the host asked for its end.
+        asked: bool,
+        /// From just before its start to its end. Measured where it ran, so that a busy host does not make it longer or shorter.
+        ran: Duration,
+    },
+}
+
+/// The steps of a start that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The profile cannot be kept.
+    Profile,
+    /// Session, subreaper, limits.
+    Setup,
+    /// Entering the working directory.
+    Directory,
+    /// Finding the program.
+    Find,
+    /// The file is not executable.
+    Permission,
+    /// Executing it.
+    Execute,
+}
+
+impl Step {
+    const ALL: [Self; 6] = [Self::Profile, Self::Setup, Self::Directory, Self::Find, Self::Permission, Self::Execute];
+}
+
+/// Send `launch` and the three streams of the command.
+pub(super) fn send_launch(socket: &UnixStream, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<()> {
+    let StartProcess { argv, variables, working_directory, profile } = &launch.process;
+    let mut message = Writer::default();
+    message.number(u32::from(*profile == Profile::Strict));
+    message.number(u32::from(launch.shares_terminal));
+    message.bytes(working_directory.as_os_str().as_bytes())?;
+    message.count(argv.len())?;
+    for argument in argv {
+        message.bytes(argument.as_bytes())?;
+    }
+    message.count(variables.len())?;
+    for (name, value) in variables {
+        message.bytes(name.as_bytes())?;
+        message.bytes(value.as_bytes())?;
+    }
+
+    let [stdin, stdout, stderr] = streams.each_ref().map(AsFd::as_fd);
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let streams = [stdin, stdout, stderr];
+    ancillary.push(SendAncillaryMessage::ScmRights(&streams));
+    let length = length_of(&message.0)?;
+    let sent = sendmsg(socket, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let rest = length.get(sent..).unwrap_or_default();
+    let mut socket = socket;
+    socket.write_all(rest)?;
+    socket.write_all(&message.0)
+}
+
+/// Receive what [`send_launch`] sent.
+pub(super) fn receive_launch(socket: &UnixStream) -> io::Result<(Launch, [OwnedFd; 3])> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut length = [0; 4];
+    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    let mut streams = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            streams.extend(descriptors);
+        }
+    }
+    let streams = <[OwnedFd; 3]>::try_from(streams).map_err(|_| broken())?;
+    let mut socket = socket;
+    socket.read_exact(length.get_mut(received..).unwrap_or_default())?;
+
+    let body = receive_body(socket, length)?;
+    let mut message = Reader(&body);
+    let profile = if message.number()? == 0 { Profile::Own } else { Profile::Strict };
+    let shares_terminal = message.number()? != 0;
+    let working_directory = PathBuf::from(message.text()?);
+    let argv = (0..message.number()?).map(|_| message.text()).collect::<io::Result<_>>()?;
+    let variables = (0..message.number()?).map(|_| Ok((message.text()?, message.text()?))).collect::<io::Result<_>>()?;
+    Ok((Launch { process: StartProcess { argv, variables, working_directory, profile }, shares_terminal }, streams))
+}
+
+/// Send one request.
+pub(super) fn send_request(mut socket: &UnixStream, request: Request) -> io::Result<()> {
+    socket.write_all(match request {
+        Request::Stop => b"s",
+        Request::Kill => b"k",
+    })
+}
+
+/// Wait for the next request; `None` when the host is gone.
+pub(super) fn receive_request(mut socket: &UnixStream) -> Option<Request> {
+    let mut byte = [0];
+    socket.read_exact(&mut byte).ok()?;
+    match &byte {
+        b"s" => Some(Request::Stop),
+        _ => Some(Request::Kill),
+    }
+}
+
+/// Send one report.
+pub(super) fn send_report(mut socket: &UnixStream, report: &Report) -> io::Result<()> {
+    let mut message = Writer::default();
+    match report {
+        Report::Started { pid } => {
+            message.number(0);
+            message.number(*pid);
+        }
+        Report::Failed { step, errno, file } => {
+            message.number(1);
+            message.count(Step::ALL.iter().position(|known| known == step).unwrap_or_default())?;
+            message.number(errno.cast_unsigned());
+            message.bytes(file.as_os_str().as_bytes())?;
+        }
+        Report::Ended { status, asked, ran } => {
+            message.number(2);
+            message.number(u32::from(status.is_err()));
+            message.number(status.map_or_else(|signal| signal, i32::cast_unsigned));
+            message.number(u32::from(*asked));
+            message.long(u64::try_from(ran.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+    let mut frame = length_of(&message.0)?.to_vec();
+    frame.append(&mut message.0);
+    socket.write_all(&frame)
+}
+
+/// Wait for the next report. `UnexpectedEof` when the supervisor is gone.
+pub(super) fn receive_report(mut socket: &UnixStream) -> io::Result<Report> {
+    let mut length = [0; 4];
+    socket.read_exact(&mut length)?;
+    let body = receive_body(socket, length)?;
+    let mut message = Reader(&body);
+    match message.number()? {
+        0 => Ok(Report::Started { pid: message.number()? }),
+        1 => {
+            let step = usize::try_from(message.number()?).ok().and_then(|index| Step::ALL.get(index)).copied();
+            let errno = message.number()?.cast_signed();
+            Ok(Report::Failed { step: step.ok_or_else(broken)?, errno, file: message.text()?.into() })
+        }
+        2 => {
+            let by_signal = message.number()? != 0;
+            let number = message.number()?;
+            let status = if by_signal { Err(number) } else { Ok(number.cast_signed()) };
+            let asked = message.number()? != 0;
+            Ok(Report::Ended { status, asked, ran: Duration::from_nanos(message.long()?) })
+        }
+        _ => Err(broken()),
+    }
+}
+
+/// The text as it can be shown to a person.
+pub(super) fn shown(text: impl AsRef<OsStr>) -> String {
+    Path::new(text.as_ref()).display().to_string().escape_debug().take(200).collect()
+}
+
+fn receive_body(mut socket: &UnixStream, length: [u8; 4]) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    if length > LONGEST {
+        return Err(broken());
+    }
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body)?;
+    Ok(body)
+}
+
+fn length_of(body: &[u8]) -> io::Result<[u8; 4]> {
+    if body.len() > LONGEST {
+        return Err(io::ErrorKind::ArgumentListTooLong.into());
+    }
+    Ok(u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes())
+}
+
+fn broken() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+#[derive(Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: u32) {
+        self.0.extend(number.to_le_bytes());
+    }
+
+    fn long(&mut self, number: u64) {
+        self.0.extend(number.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) -> io::Result<()> {
+        self.number(u32::try_from(count).map_err(|_| io::ErrorKind::ArgumentListTooLong)?);
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.count(bytes.len())?;
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+struct Reader<'message>(&'message [u8]);
+
+impl Reader<'_> {
+    fn number(&mut self) -> io::Result<u32> {
+        let (number, rest) = self.0.split_first_chunk().ok_or_else(broken)?;
+        self.0 = rest;
+        Ok(u32::from_le_bytes(*number))
+    }
+
+    fn long(&mut self) -> io::Result<u64> {
+        let (number, rest) = self.0.split_first_chunk().ok_or_else(broken)?;
+        self.0 = rest;
+        Ok(u64::from_le_bytes(*number))
+    }
+
+    fn text(&mut self) -> io::Result<OsString> {
+        let length = usize::try_from(self.number()?).map_err(|_| broken())?;
+        let (text, rest) = self.0.split_at_checked(length).ok_or_else(broken)?;
+        self.0 = rest;
+        Ok(OsString::from_vec(text.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs::File};
+
+    use super::*;
+
+    fn null() -> OwnedFd {
+        File::open("/dev/null").unwrap().into()
+    }
+
+    #[test]
+    fn a_launch_arrives_byte_for_byte() {
+        let odd = OsString::from_vec(vec![0xff, b'\n', 0xc3]);
+        let process = StartProcess {
+            argv: vec!["".into(), odd.clone()],
+            variables: BTreeMap::from([(odd.clone(), "".into()), ("A".into(), odd.clone())]),
+            working_directory: odd.into(),
+            profile: Profile::Strict,
+        };
+        let launch = Launch { process, shares_terminal: true };
+        let (here, there) = UnixStream::pair().unwrap();
+        send_launch(&here, &launch, &[null(), null(), null()]).unwrap();
+        assert_eq!(receive_launch(&there).unwrap().0, launch);
+    }
+
+    #[test]
+    fn every_report_arrives_as_it_was_sent() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let failed = |step| Report::Failed { step, errno: 13, file: "/x".into() };
+        let ended = |status| Report::Ended { status, asked: true, ran: Duration::from_nanos(1_234_567_890) };
+        let mut reports = vec![Report::Started { pid: 7 }, ended(Ok(255)), ended(Err(9))];
+        reports.extend(Step::ALL.map(failed));
+        for report in reports {
+            send_report(&here, &report).unwrap();
+            assert_eq!(receive_report(&there).unwrap(), report);
+        }
+    }
+
+    #[test]
+    fn a_length_that_no_message_has_is_refused_before_memory_is_taken() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        here.write_all(&[0xff; 4]).unwrap();
+        assert_eq!(receive_report(&there).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_peer_that_leaves_is_noticed() {
+        let (here, there) = UnixStream::pair().unwrap();
+        drop(here);
+        assert_eq!(receive_report(&there).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(receive_request(&there), None);
+    }
+}
