@@ -1,1 +1,24 @@
-//! Door of the workspace room.
+//! Files of a run, reached only through a folder that is held open.
+//!
+//! A path that a plugin, an archive or the user's command made up is a [`RelativePath`], and the only way from there to a file is a
+//! [`Root`]: the kernel resolves the path beneath the folder and follows no link, so neither `..` nor a link that is swapped in at the
+//! last moment leads outside. There is no second containment routine.
+//!
+//! Never: decides who may open what (policy does), or joins a stranger's path to a folder as text.
+//! Callers: imports, run; config and engine, for guest paths in settings and in answers.
+//! Read in order: `relative_path`, `guest_path`, contain, root, copy, error.
+
+mod contain;
+mod copy;
+mod error;
+mod guest_path;
+mod relative_path;
+mod root;
+#[cfg(test)]
+mod tests;
+
+pub use copy::CopiedFile;
+pub use error::WorkspaceError;
+pub use guest_path::GuestPath;
+pub use relative_path::RelativePath;
+pub use root::{HardLinks, Root};
