@@ -1,1 +1,48 @@
-//! Door of the config room.
+//! What the user wrote becomes what is meant.
+//!
+//! Built-in values, `worldflux.toml`, a `--spec` file and the command line, in this order, become one [`RunSettings`] with nothing left to
+//! guess: past this room no `Option` means "default". Every complaint names the place, the thing, what was found and what was expected.
+//!
+//! Never: parses the command line (cli does), decides what is allowed (policy does), starts anything. Nobody else reads environment
+//! variables.
+//! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
+//! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
+//! then what single values mean: duration, size, `command_line`, variable, place; last `runtime_settings`, grants, and how mistakes are
+//! told: error, nearest.
+
+mod command_line;
+mod document;
+mod duration;
+mod env;
+mod environment_settings;
+mod error;
+mod file;
+mod find;
+mod folders;
+mod grants;
+mod nearest;
+mod overrides;
+mod place;
+mod resolve;
+mod resolve_environment;
+mod runtime_settings;
+mod settings;
+mod size;
+mod sources;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_of_mistakes;
+mod variable;
+
+pub use duration::{parse_duration, show_duration};
+pub use env::Environment;
+pub use environment_settings::{Compression, EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules};
+pub use error::{ConfigError, Origin, Subject};
+pub use folders::Folders;
+pub use grants::{GrantFile, Granted};
+pub use nearest::nearest;
+pub use overrides::RunOverrides;
+pub use runtime_settings::check_settings;
+pub use settings::{Deadline, Mode, RunSettings, RuntimeChoice, Stdin};
+pub use size::parse_size;

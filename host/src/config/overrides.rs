@@ -1,0 +1,48 @@
+//! What was typed on the command line, as text.
+
+use std::path::PathBuf;
+
+/// The options of `worldflux run`, as typed. They win over every file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunOverrides {
+    /// `--spec FILE`.
+    pub spec: Option<PathBuf>,
+    /// `--runtime NAME|FILE.wasm`.
+    pub runtime: Option<String>,
+    /// `-- CMD...`; empty where nothing was typed.
+    pub command: Vec<String>,
+    /// `--timeout D`.
+    pub timeout: Option<String>,
+    /// `--grace D`.
+    pub grace: Option<String>,
+    /// `--max-log SIZE`.
+    pub max_log: Option<String>,
+    /// `--stdin FILE|-`.
+    pub stdin: Option<String>,
+    /// `--output DIR`.
+    pub output: Option<String>,
+    /// `--workspace DIR`.
+    pub workspace: Option<String>,
+    /// `--sandbox own|strict`.
+    pub sandbox: Option<String>,
+    /// `--run-id ID`.
+    pub run_id: Option<String>,
+    /// `--client-run-id ID`.
+    pub client_run_id: Option<String>,
+    /// `--adapter NAME`.
+    pub adapter: Option<String>,
+    /// `--task NAME`.
+    pub task: Option<String>,
+    /// `--env NAME=VALUE` and `--env NAME`, in order.
+    pub env: Vec<String>,
+    /// `--artifact GLOB`, in order.
+    pub artifacts: Vec<String>,
+    /// `--commit GLOB`, in order.
+    pub commit: Vec<String>,
+    /// `--set KEY=VALUE`, in order.
+    pub set: Vec<String>,
+    /// `--setup LINE`, in order.
+    pub setup: Vec<String>,
+    /// `--disable-setup`.
+    pub disable_setup: bool,
+}

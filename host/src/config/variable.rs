@@ -1,0 +1,18 @@
+//! Environment variables that the user gives to the command.
+
+/// What is written where the name of a variable is expected.
+pub(super) const EXPECTED_NAME: &str = "the name of a variable: not empty, at most 256 bytes, without `=` and NUL";
+
+/// What is written where the value of a variable is expected.
+pub(super) const EXPECTED_VALUE: &str = "a value without NUL, at most 128 KiB";
+
+/// The longest value that Linux passes to a program (`MAX_ARG_STRLEN`, name and `=` included).
+const LONGEST: usize = (128 << 10) - 258;
+
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 256 && !name.contains(['=', '\0'])
+}
+
+pub(super) fn is_value(value: &str) -> bool {
+    value.len() <= LONGEST && !value.contains('\0')
+}
