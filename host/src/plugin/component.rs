@@ -1,0 +1,99 @@
+//! One plugin, as bytes that were read once.
+
+use std::{
+    borrow::Cow,
+    fs,
+    io::Read,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    bundled::BundledPlugin,
+    error::PluginError,
+    inspect::Inspection,
+    manifest::PluginManifest,
+    pack::{PackError, unpack},
+};
+use crate::names::Digest;
+
+/// Bytes of a plugin file that are read.
+const MOST: u64 = 64 << 20;
+
+/// Where a plugin came from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// It is part of the host.
+    Bundled,
+    /// The user named the file.
+    File(PathBuf),
+}
+
+/// A plugin: its bytes, their digest, and what they say about it.
+#[derive(Debug, Clone)]
+pub struct PluginFile {
+    /// Who it is and what it asks for.
+    pub manifest: PluginManifest,
+    /// Identity: the digest of the bytes.
+    pub digest: Digest,
+    /// Where it came from.
+    pub source: Source,
+    bytes: Cow<'static, [u8]>,
+}
+
+impl PluginFile {
+    /// Read and inspect a plugin file. Nothing of it is compiled or run.
+    pub fn read(path: &Path) -> Result<Self, PluginError> {
+        let failed = |cause| PluginError::Read { path: path.to_owned(), cause };
+        // A pipe of this name would else hold the host up until somebody writes into it.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(std::io::Error::other("it is not a regular file")));
+        }
+        let mut bytes = Vec::new();
+        file.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > MOST {
+            return Err(failed(std::io::Error::other(format!("it has more than {} MiB", MOST >> 20))));
+        }
+        let origin = path.display().to_string();
+        let text = match unpack(&bytes) {
+            Ok(Some(text)) => text,
+            // An unpacked component is still inspected first: "not a component" is the better message.
+            Ok(None) => return Err(Inspection::of(&bytes, &origin).err().unwrap_or(PluginError::Unpacked { origin })),
+            Err(cause) => return Err(PluginError::Packing { origin, cause }),
+        };
+        let manifest = PluginManifest::parse(text, &origin)?;
+        Inspection::of(&bytes, &origin)?.check(&origin)?;
+        let digest = Digest::of(&bytes);
+        Ok(Self { manifest, digest, source: Source::File(path.to_owned()), bytes: Cow::Owned(bytes) })
+    }
+
+    pub(super) fn bundled(plugin: &BundledPlugin) -> Result<Self, PluginError> {
+        Ok(Self {
+            manifest: PluginManifest::parse(plugin.toml, plugin.name)?,
+            digest: plugin.digest.into(),
+            source: Source::Bundled,
+            bytes: Cow::Borrowed(plugin.component),
+        })
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What it imports and exports.
+    pub fn inspection(&self) -> Result<Inspection, PluginError> {
+        Inspection::of(&self.bytes, self.manifest.plugin.name.as_str())
+    }
+}
+
+/// What `worldflux plugin pack` says of a file that cannot be packed.
+impl From<PackError> for PluginError {
+    fn from(cause: PackError) -> Self {
+        Self::Packing { origin: "the component".into(), cause }
+    }
+}

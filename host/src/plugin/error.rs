@@ -1,0 +1,125 @@
+//! Why a file is no plugin, or a name no runtime.
+
+use std::path::PathBuf;
+
+use super::pack::PackError;
+use crate::names::RuntimeName;
+
+/// Why a plugin cannot be used, before anything of it ran.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PluginError {
+    /// There is no runtime of this name.
+    #[error("there is no runtime `{wanted}`; there are: {known}")]
+    Unknown {
+        /// What was asked for, escaped.
+        wanted: String,
+        /// The names that exist, in order.
+        known: String,
+    },
+    /// Two plugins have the same name.
+    #[error("`{second}` calls itself `{name}`, and so does {first}", second = second.display())]
+    Duplicate {
+        /// The name.
+        name: RuntimeName,
+        /// Who has it: `the bundled plugin`, or a path.
+        first: String,
+        /// Who wants it too.
+        second: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the plugin `{path}`: {cause}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is no component, or its custom section is damaged.
+    #[error("`{origin}`: {cause}")]
+    Packing {
+        /// Where the bytes came from.
+        origin: String,
+        /// What is wrong.
+        cause: PackError,
+    },
+    /// The component carries no `plugin.toml`.
+    #[error("`{origin}` is a component without a plugin.toml inside")]
+    Unpacked {
+        /// Where the bytes came from.
+        origin: String,
+    },
+    /// The `plugin.toml` cannot be used.
+    #[error("plugin.toml of `{origin}`, line {line}, column {column}: {message}")]
+    Manifest {
+        /// Where the text came from.
+        origin: String,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The bytes are not valid WebAssembly.
+    #[error("`{origin}` is not a valid component: {message}")]
+    Malformed {
+        /// Where the bytes came from.
+        origin: String,
+        /// What is wrong, and at which byte.
+        message: String,
+    },
+    /// It imports something that no host of this protocol has.
+    #[error("`{origin}` imports `{import}`, which this host does not have")]
+    UnknownImport {
+        /// Where the bytes came from.
+        origin: String,
+        /// The import.
+        import: String,
+    },
+    /// It does not export the plugin interface.
+    #[error("`{origin}` does not export `{expected}`; it exports: {found}")]
+    NotAPlugin {
+        /// Where the bytes came from.
+        origin: String,
+        /// The interface that is needed.
+        expected: String,
+        /// What it exports instead.
+        found: String,
+    },
+    /// It was made for another version of the protocol.
+    #[error("`{origin}` was made for {found}, this host speaks {expected}")]
+    Protocol {
+        /// Where the bytes came from.
+        origin: String,
+        /// What it was made for.
+        found: String,
+        /// What this host speaks.
+        expected: String,
+    },
+}
+
+impl PluginError {
+    /// What the person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { .. } => "`worldflux runtime list` shows them; a plugin file is named by its path, such as ./name.wasm".into(),
+            Self::Unpacked { origin } => format!("worldflux plugin pack {origin} plugin.toml"),
+            Self::Duplicate { second, .. } => format!("leave `{}` out, or change the name in its plugin.toml", second.display()),
+            Self::Packing { cause: PackError::CoreModule, .. } => {
+                "build it for wasm32-wasip2, or turn it into a component with `wasm-tools component new`".into()
+            }
+            Self::UnknownImport { .. } | Self::NotAPlugin { .. } | Self::Protocol { .. } => {
+                "build it against the WIT of this version, `worldflux --version` names it".into()
+            }
+            Self::Read { .. } | Self::Packing { .. } | Self::Manifest { .. } | Self::Malformed { .. } => return None,
+        })
+    }
+
+    /// Whether it speaks another version of the protocol, or none.
+    #[must_use]
+    pub const fn is_protocol_mismatch(&self) -> bool {
+        matches!(self, Self::UnknownImport { .. } | Self::NotAPlugin { .. } | Self::Protocol { .. })
+    }
+}

@@ -1,0 +1,125 @@
+//! Everything a call knows about its run.
+
+use std::{fmt, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+pub use crate::bindings::worldflux::runtime::types::{
+    Collection, Context, EnvironmentSpecification, Folder, Folders, Mode, Mount, Port, RunIdentity, SnapshotRules, Variable,
+};
+use crate::{AtPath, Failure};
+
+impl Context {
+    /// The runtime's own settings as the plugin's type.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        parse(&self.settings)
+    }
+
+    /// The path on this machine of a guest path, such as `/env/venv`; a program that runs here needs it in its arguments. Fails where the
+    /// plugin may not see the folder.
+    pub fn host_path(&self, guest: &str) -> Result<String, Failure> {
+        let folders = &self.folders;
+        let all = [&folders.workspace, &folders.source, &folders.install, &folders.output, &folders.state, &folders.assets];
+        let inside =
+            |folder: &&Folder| guest == folder.guest || guest.strip_prefix(&folder.guest).is_some_and(|rest| rest.starts_with('/'));
+        let Some(folder) = all.into_iter().find(inside) else {
+            return Err(Failure::invalid("path", guest, "a path below one of the folders of the run"));
+        };
+        let rest = guest.strip_prefix(&folder.guest).unwrap_or_default();
+        let hidden = || Failure::other(format!("where `{}` is on this machine is not known to this plugin", folder.guest));
+        folder.host.as_ref().map(|host| format!("{host}{rest}")).ok_or_else(hidden)
+    }
+}
+
+impl Variable {
+    /// A variable of this name and value.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}
+
+/// Reads the settings of a plugin. An empty text is the same as `{}`.
+pub fn parse<T: DeserializeOwned>(settings: &str) -> Result<T, Failure> {
+    let text = if settings.trim().is_empty() { "{}" } else { settings };
+    serde_json::from_str(text).map_err(|error| Failure::invalid("settings", settings, Expected(&error).to_string()))
+}
+
+/// A file of one of the folders as text.
+pub fn read_text(path: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path).at(path)
+}
+
+/// A duration in milliseconds; one that is longer than a number can say is the longest.
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+struct Expected<'a>(&'a serde_json::Error);
+
+impl fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "settings as `worldflux runtime info` describes them ({})", self.0)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn context() -> Context {
+        let folder = |name: &str| Folder { guest: format!("/{name}"), host: Some(format!("/host/{name}")) };
+        Context {
+            run: RunIdentity { run_id: "r".into(), client_run_id: "r".into(), adapter_id: String::new(), task: String::new() },
+            folders: Folders {
+                workspace: folder("workspace"),
+                source: folder("source"),
+                install: folder("env"),
+                output: folder("output"),
+                state: Folder { guest: "/state".into(), host: None },
+                assets: folder("assets"),
+            },
+            settings: String::new(),
+            specification: EnvironmentSpecification {
+                name: String::new(),
+                runtime: "local".into(),
+                variables: vec![],
+                include_host_variables: true,
+                setup_commands: vec![],
+                evaluation_commands: vec![],
+                resume_commands: vec![],
+                caller_setup_commands: vec![],
+                setup_disabled: false,
+                entry_file: String::new(),
+                command: String::new(),
+                agent_command: String::new(),
+                snapshot: SnapshotRules { keep: vec![], ignore: vec![], compression: "none".into(), archive_folder: None },
+                ports: vec![],
+                mounts: vec![],
+                network: String::new(),
+                user: String::new(),
+            },
+            mode: Mode::Agent,
+            deadline: None,
+            variables: vec![],
+            interpreter: None,
+            extra_arguments: vec![],
+            collection: Collection { artifacts: vec![], commit: vec![], metrics: "/output/metrics.json".into() },
+            details: vec![],
+        }
+    }
+
+    #[test]
+    fn a_guest_path_becomes_a_path_of_this_machine_only_where_the_folder_may_be_seen() {
+        assert_eq!(context().host_path("/env/venv").unwrap(), "/host/env/venv");
+        assert_eq!(context().host_path("/workspace").unwrap(), "/host/workspace");
+        assert!(context().host_path("/environment").is_err());
+        assert!(context().host_path("/state/x").is_err());
+    }
+
+    #[test]
+    fn no_settings_are_empty_settings_and_wrong_ones_are_named() {
+        assert!(parse::<serde_json::Map<_, _>>("").unwrap().is_empty());
+        let failure = parse::<serde_json::Map<_, _>>("[1]").unwrap_err();
+        assert!(failure.message.contains("settings is `[1]`"), "{failure}");
+    }
+}
