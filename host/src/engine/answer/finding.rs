@@ -1,0 +1,67 @@
+//! The answer of `doctor`.
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{Details, Refused, TEXT, count, details, name, text, unique};
+use crate::imports::answers;
+
+/// Lines of one `doctor`.
+const FINDINGS: usize = 200;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Something may not work.
+    Warning,
+    /// Blocks runs.
+    Error,
+}
+
+/// One line of `doctor`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Names the check for programs.
+    pub check: String,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+    /// Keys that this host does not know.
+    #[serde(skip_serializing_if = "Details::is_empty", default)]
+    pub details: Details,
+}
+
+impl Finding {
+    /// A finding of the host itself.
+    pub fn of_host(severity: Severity, check: &str, message: impl Into<String>, remedy: Option<String>) -> Self {
+        Self { severity, check: check.to_owned(), message: message.into(), remedy, details: Details::new() }
+    }
+}
+
+/// The findings as they came, checked.
+pub(in crate::engine) fn checked(answer: Vec<answers::Finding>) -> Result<Vec<Finding>, Refused> {
+    count("findings", answer.len(), FINDINGS)?;
+    let findings: Result<Vec<_>, _> = answer.into_iter().map(finding).collect();
+    let findings = findings?;
+    unique("check", findings.iter().map(|finding| finding.check.as_str()))?;
+    Ok(findings)
+}
+
+fn finding(answer: answers::Finding) -> Result<Finding, Refused> {
+    Ok(Finding {
+        severity: match answer.severity {
+            answers::Severity::Info => Severity::Info,
+            answers::Severity::Warning => Severity::Warning,
+            answers::Severity::Error => Severity::Error,
+        },
+        check: name("check", answer.check)?,
+        message: text("message", answer.message, TEXT)?,
+        remedy: answer.remedy.map(|remedy| text("remedy", remedy, TEXT)).transpose()?,
+        details: details("details", answer.details)?,
+    })
+}

@@ -1,0 +1,137 @@
+//! Compiled components, kept on disk.
+//!
+//! A compiled component is native code: whoever can write it runs as the user. So every file is authenticated with a key that only
+//! the user can read, in a directory that only the user can enter, and on any doubt it is compiled again.
+#![allow(unsafe_code, reason = "loading compiled code is unsafe by nature; the code is authenticated first")]
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::{Engine, component::Component};
+
+use super::load::LoadError;
+use crate::names::{Digest, Digester};
+
+/// Bytes of a component. Stops a component that takes minutes and gigabytes to compile.
+const COMPONENT: usize = 32 << 20;
+
+/// Bytes of the authentication code at the end of a file.
+const CODE: usize = 32;
+
+/// Where compiled components are kept, and the key that authenticates them.
+pub struct CompiledCache {
+    place: Option<(PathBuf, [u8; 32])>,
+}
+
+impl CompiledCache {
+    /// Keep compiled components in `folder`, which exists and belongs to the user alone.
+    #[must_use]
+    pub const fn new(folder: PathBuf, key: [u8; 32]) -> Self {
+        Self { place: Some((folder, key)) }
+    }
+
+    /// Keep nothing: compile every time.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { place: None }
+    }
+
+    pub(super) fn get_or_compile(&self, engine: &Engine, component: &[u8], digest: Digest) -> Result<Component, LoadError> {
+        if component.len() > COMPONENT {
+            return Err(LoadError::TooLarge { bytes: component.len(), most: COMPONENT });
+        }
+        let Some((folder, key)) = &self.place else { return compile(engine, component) };
+        let name = file_name(engine, digest);
+        if let Some(component) = load(engine, &folder.join(&name), key, &name) {
+            return Ok(component);
+        }
+        let compiled = compile(engine, component)?;
+        // A cache that cannot be written only costs the time to compile again.
+        if let Ok(code) = compiled.serialize() {
+            let _ = keep(folder, &name, &code, key);
+        }
+        Ok(compiled)
+    }
+}
+
+fn compile(engine: &Engine, component: &[u8]) -> Result<Component, LoadError> {
+    Component::from_binary(engine, component).map_err(|error| LoadError::compile(&error))
+}
+
+/// Names everything that the code depends on: the component, and version, settings and processor of the engine.
+fn file_name(engine: &Engine, digest: Digest) -> String {
+    struct Feed(Digester);
+    impl std::hash::Hasher for Feed {
+        fn finish(&self) -> u64 {
+            0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+    }
+    let mut feed = Feed(Digester::default());
+    std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut feed);
+    feed.0.update(env!("CARGO_PKG_VERSION").as_bytes());
+    format!("{}-{}.cwasm", digest.hex(), feed.0.finish().short())
+}
+
+/// The component in the file, if the file is beyond doubt.
+fn load(engine: &Engine, path: &Path, key: &[u8; 32], name: &str) -> Option<Component> {
+    let mut file = OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()).open(path).ok()?;
+    let status = file.metadata().ok()?;
+    let own = rustix::process::geteuid().as_raw();
+    if !status.is_file() || status.uid() != own || status.mode() & 0o077 != 0 || status.nlink() != 1 {
+        return None;
+    }
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).ok()?;
+    let (code, tag) = content.split_at_checked(content.len().checked_sub(CODE)?)?;
+    authentication(key, name, code).verify_slice(tag).ok()?;
+    if code.len() < MAPPED || cfg!(not(target_os = "linux")) {
+        // SAFETY: the bytes were written by `keep`, for this engine (its configuration is in the name), and have not changed since.
+        return unsafe { Component::deserialize(engine, code) }.ok();
+    }
+    // The path leads to the very file that was read, whatever stands under its name by now.
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: as above; the file belongs to the user alone and is replaced by renaming only, never written in place.
+    unsafe { Component::deserialize_file(engine, opened) }.ok()
+}
+
+/// From this size on the file is mapped instead of copied.
+const MAPPED: usize = 4 << 20;
+
+fn keep(folder: &Path, name: &str, code: &[u8], key: &[u8; 32]) -> std::io::Result<()> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    let draft = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(random)));
+    let written = write_new(&draft, code, &authentication(key, name, code).finalize().into_bytes());
+    let moved = written.and_then(|()| fs::rename(&draft, folder.join(name)));
+    if moved.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    moved
+}
+
+fn write_new(path: &Path, code: &[u8], tag: &[u8]) -> std::io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(code)?;
+    file.write_all(tag)
+}
+
+fn authentication(key: &[u8; 32], name: &str, code: &[u8]) -> Hmac<Sha256> {
+    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104, 2)")]
+    let mut authentication = Hmac::<Sha256>::new_from_slice(key).expect("a key of 32 bytes");
+    authentication.update(name.as_bytes());
+    authentication.update(&[0]);
+    authentication.update(code);
+    authentication
+}

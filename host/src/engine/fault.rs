@@ -1,0 +1,63 @@
+//! The three ways in which a call does not succeed: the plugin said no, the plugin broke, we broke.
+
+use std::time::Duration;
+
+use crate::names::{Bytes, Export, Failure};
+
+/// Why a call of a plugin has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The plugin said no, with a reason. It works as it should.
+    #[error("{0}")]
+    Refused(#[from] Failure),
+    /// The plugin broke. Whatever it was doing may be half done.
+    #[error("plugin fault in `{export}`: {fault}")]
+    Fault {
+        /// The export that was called.
+        export: Export,
+        /// How it broke.
+        fault: PluginFault,
+    },
+    /// The host broke. Not the plugin's doing.
+    #[error("host fault in `{export}`: {fault}")]
+    Host {
+        /// The export that was called.
+        export: Export,
+        /// How it broke.
+        fault: HostFault,
+    },
+}
+
+/// How a plugin broke.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PluginFault {
+    /// It trapped.
+    #[error("it trapped: {0}")]
+    Trap(String),
+    /// It ran longer than it may.
+    #[error("it did not answer within {0:?}")]
+    Deadline(Duration),
+    /// It wanted more memory than it may have.
+    #[error("it needs more than {0} of memory")]
+    Memory(Bytes),
+    /// It wanted larger tables than it may have.
+    #[error("it needs tables of more than {0} elements")]
+    Table(usize),
+    /// It exited instead of answering.
+    #[error("it exited with code {0} instead of answering")]
+    Exit(i32),
+    /// It answered something that cannot be used.
+    #[error("its answer cannot be used: {0}")]
+    BadAnswer(String),
+}
+
+/// How the host broke.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostFault {
+    /// What the instance needs could not be made.
+    #[error("no instance could be made: {0}")]
+    Instance(String),
+    /// A panic in the host while it worked for the plugin.
+    #[error("an error in worldflux itself: {0}")]
+    Panic(String),
+}

@@ -1,0 +1,134 @@
+//! Everything that the imports need to know about one call of a plugin.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use super::children::Children;
+use crate::{
+    names::{Export, Failure},
+    policy::{Folder, Profile, Rights},
+    sandbox::{Sink, StartOptions},
+    store::Record,
+    workspace::{GuestPath, Root},
+};
+
+/// One call of one export, as the imports see it.
+#[derive(Clone)]
+pub struct Call {
+    /// Which export runs.
+    pub export: Export,
+    /// Who runs, and what it may do.
+    pub rights: Arc<Rights>,
+    /// Where its effects are written down.
+    pub record: Arc<Record>,
+    /// Who hears what it says.
+    pub listener: Arc<dyn Listener>,
+    /// The folders of the run.
+    pub folders: Arc<Folders>,
+    /// The processes of the run.
+    pub children: Arc<Children>,
+    /// The user's command, in `start` only.
+    pub command: Option<Arc<CommandLaunch>>,
+    /// Where the output of other programs goes besides the answer, live.
+    pub program_output: Option<Arc<dyn Sink>>,
+    /// Variables that other programs start with.
+    pub base_variables: Arc<BTreeMap<OsString, OsString>>,
+    /// What other programs see of the machine.
+    pub profile: Profile,
+    /// When the call has to be over.
+    pub deadline: Instant,
+}
+
+/// The user's command, ready to be launched once.
+pub struct CommandLaunch {
+    /// What the user typed.
+    pub argv: Vec<OsString>,
+    /// Its variables, whole.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Where it runs unless the plugin chooses a folder below the workspace.
+    pub working_directory: PathBuf,
+    /// What it sees of the machine.
+    pub profile: Profile,
+    /// Input, output, deadline. Taken by the launch, so that there is only one.
+    pub options: std::sync::Mutex<Option<StartOptions>>,
+}
+
+/// The folders of a run on this machine, by the name under which a plugin knows them.
+#[derive(Debug, Clone, Default)]
+pub struct Folders(BTreeMap<Folder, PathBuf>);
+
+impl Folders {
+    /// These folders. All of them exist.
+    #[must_use]
+    pub const fn new(folders: BTreeMap<Folder, PathBuf>) -> Self {
+        Self(folders)
+    }
+
+    /// Where `folder` is on this machine, if the run has it.
+    #[must_use]
+    pub fn host(&self, folder: Folder) -> Option<&Path> {
+        self.0.get(&folder).map(PathBuf::as_path)
+    }
+
+    /// The directory that a guest path means, on this machine. Links are not followed, so it is inside its folder.
+    pub(super) fn directory(&self, field: &str, text: &str) -> Result<PathBuf, Failure> {
+        let invalid = |expected: String| Failure::invalid(field, text, expected);
+        let path: GuestPath = text.parse().map_err(|error| invalid(format!("a path below a folder of the run ({error})")))?;
+        let folder = path.folder();
+        let root = self.host(folder).ok_or_else(|| invalid(format!("a path below a folder of the run; this one has no {folder}")))?;
+        if let Some(inside) = path.inside() {
+            Root::open(root)
+                .and_then(|opened| opened.open_dir(inside))
+                .map_err(|error| invalid(format!("a folder that exists ({error})")))?;
+        }
+        Ok(path.on_host(root))
+    }
+}
+
+/// Who hears what a plugin says.
+pub trait Listener: Send + Sync {
+    /// Take note. Must not block.
+    fn hear(&self, talk: Talk);
+}
+
+/// Something that a plugin said while it ran. Its text is a stranger's: escape it before a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Talk {
+    /// A line.
+    Line {
+        /// How important.
+        level: TalkLevel,
+        /// The text, at most 8 KiB.
+        message: String,
+    },
+    /// How far a long step is.
+    Progress {
+        /// What is being done.
+        label: String,
+        /// Work done, at most `total`.
+        done: u64,
+        /// Work in all, if that is known.
+        total: Option<u64>,
+        /// What is counted.
+        unit: String,
+    },
+}
+
+/// How important a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TalkLevel {
+    /// For whoever looks for a mistake.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is not as it should be.
+    Warning,
+    /// Something did not work.
+    Error,
+}

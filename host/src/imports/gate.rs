@@ -1,0 +1,162 @@
+//! The choke point: every effect that a plugin asks for goes through here.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    names::{Cause, Export, Failure},
+    policy::{Denial, Permit, Rights},
+    store::{self, Record, Ticket},
+};
+
+/// Host calls that one call of an export may make.
+///
+/// Stops a plugin from filling the record or keeping the host busy with calls that are each allowed; at the limit every further call
+/// fails with `quota`.
+const CALLS: u64 = 100_000;
+
+/// Why something that was asked for is not tried.
+pub(super) enum Refusal {
+    /// The user did not allow it.
+    Denied(Denial),
+    /// It cannot be meant: a value is out of its range.
+    Invalid(Failure),
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Invalid(failure)
+    }
+}
+
+/// Authorizes, records, lets through.
+pub struct Gate {
+    export: Export,
+    rights: Arc<Rights>,
+    record: Arc<Record>,
+    calls: AtomicU64,
+}
+
+impl Gate {
+    /// The gate of one call.
+    #[must_use]
+    pub const fn new(export: Export, rights: Arc<Rights>, record: Arc<Record>) -> Self {
+        Self { export, rights, record, calls: AtomicU64::new(0) }
+    }
+
+    /// The export that runs.
+    pub(super) const fn export(&self) -> Export {
+        self.export
+    }
+
+    /// Who asks.
+    pub(super) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// Record what was asked; with a permit, let `effect` happen and record what came of it. Where the call is over before the effect is,
+    /// the record says so.
+    ///
+    /// `action` describes what was asked, without secrets and values of variables. `told` describes an answer in the same way.
+    pub(super) async fn pass<A, T, E>(
+        &self,
+        import: &'static str,
+        action: Value,
+        decision: Result<Permit<A>, Refusal>,
+        effect: impl FnOnce(Permit<A>) -> E,
+        told: impl FnOnce(&T) -> Value,
+    ) -> Result<T, Failure>
+    where
+        E: Future<Output = Result<T, Failure>>,
+    {
+        self.count()?;
+        let asked = self.asked(import, action);
+        let permit = match decision {
+            Ok(permit) => permit,
+            Err(Refusal::Denied(denial)) => {
+                self.record.denied(asked, denial.clone()).map_err(unrecorded)?;
+                return Err(denial.into());
+            }
+            Err(Refusal::Invalid(failure)) => {
+                let ticket = self.record.intent(asked).map_err(unrecorded)?;
+                self.record.result(ticket, json!({ "failed": failure })).map_err(unrecorded)?;
+                return Err(failure);
+            }
+        };
+        let mut open = Open { record: &self.record, ticket: Some(self.record.intent(asked).map_err(unrecorded)?) };
+        let answer = effect(permit).await;
+        let outcome = match &answer {
+            Ok(answer) => json!({ "ok": told(answer) }),
+            Err(failure) => json!({ "failed": failure }),
+        };
+        if let Some(ticket) = open.ticket.take() {
+            self.record.result(ticket, outcome).map_err(unrecorded)?;
+        }
+        answer
+    }
+
+    /// Record something that needs no permit, since it only touches what the plugin was given before.
+    pub(super) fn tell<T>(&self, import: &'static str, action: Value, effect: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        self.count()?;
+        let ticket = self.record.intent(self.asked(import, action)).map_err(unrecorded)?;
+        let answer = effect();
+        let outcome = answer.as_ref().map_or_else(|failure| json!({ "failed": failure }), |_| json!({ "ok": "done" }));
+        self.record.result(ticket, outcome).map_err(unrecorded)?;
+        answer
+    }
+
+    /// Record something that is refused whatever the grants say.
+    pub(super) fn refuse(&self, import: &'static str, action: Value, denial: Denial) -> Failure {
+        if self.calls.fetch_add(1, Ordering::Relaxed) < CALLS
+            && let Err(error) = self.record.denied(self.asked(import, action), denial.clone())
+        {
+            return unrecorded(error);
+        }
+        denial.into()
+    }
+
+    fn count(&self) -> Result<(), Failure> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) < CALLS {
+            return Ok(());
+        }
+        let message = format!("plugin `{}` made more than {CALLS} host calls in one `{}`", self.rights.plugin, self.export);
+        Err(Failure::new(Cause::Quota, message))
+    }
+
+    fn asked(&self, import: &str, action: Value) -> store::Call {
+        store::Call { export: Some(self.export), import: import.to_owned(), action }
+    }
+}
+
+/// An effect that was begun. Dropped with its ticket where the call is over before it: at its deadline, or because nobody waits any more.
+struct Open<'a> {
+    record: &'a Record,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            // Nobody is left to be told that this cannot be written; the intent stands there without an end then.
+            let _ = self.record.result(ticket, json!({ "abandoned": "the call was over before this was" }));
+        }
+    }
+}
+
+/// What cannot be written down does not happen.
+fn unrecorded(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Cause::Other, format!("the run's record cannot be written: {error}"))
+}

@@ -1,0 +1,108 @@
+//! What stands behind the imports of one instance: one small context per interface, none of which sees another.
+
+use std::sync::Arc;
+
+use wasmtime::{ResourceLimiter, component::ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::{
+    call::Call,
+    files::{FilesContext, FilesView},
+    gate::Gate,
+    http::Refusal,
+    log::LogContext,
+    process::ProcessContext,
+    stdio::Lines,
+};
+use crate::policy::{Access, Folder, open_folder};
+
+/// Resources that one instance may hold: descriptors, streams, pollables, requests. Stops a plugin from growing the host's table.
+const RESOURCES: usize = 4_096;
+
+/// Random bytes in one call of `wasi:random`.
+const RANDOM: u64 = 1 << 20;
+
+/// Bytes of all headers of one HTTP message.
+const HEADERS: usize = 64 * 1024;
+
+/// The host's side of one instance. It is dropped with the instance, and everything that it holds with it.
+pub struct Guest {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    refusal: Refusal,
+    pub(super) process: ProcessContext,
+    pub(super) log: LogContext,
+    streams: [Lines; 2],
+    files: FilesContext,
+    limiter: Box<dyn ResourceLimiter + Send>,
+}
+
+impl Guest {
+    /// What one call of an export may reach, with the memory limits of `limiter`.
+    ///
+    /// Fails where a granted folder cannot be opened.
+    pub fn new(call: Call, limiter: Box<dyn ResourceLimiter + Send>) -> wasmtime::Result<Self> {
+        let gate = Arc::new(Gate::new(call.export, call.rights.clone(), call.record.clone()));
+        let log = LogContext::new(call.export, call.record.clone(), call.listener.clone());
+        let streams = [Lines::new("stdout", log.clone()), Lines::new("stderr", log.clone())];
+        let mut wasi = WasiCtxBuilder::new();
+        let [stdout, stderr] = streams.clone();
+        wasi.stdout(stdout).stderr(stderr).max_random_size(RANDOM).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        for folder in Folder::ALL {
+            let Some(permit) = open_folder(&call.rights, folder) else { continue };
+            let Some(path) = call.folders.host(folder) else { continue };
+            let perms = match permit.into_action().access {
+                Access::Read => FsPerms::ReadOnly,
+                Access::Write => FsPerms::ReadWrite,
+            };
+            wasi.preopened_dir(path, folder.guest_path(), perms)?;
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS);
+        Ok(Self {
+            wasi: wasi.build(),
+            table,
+            http,
+            refusal: Refusal(gate.clone()),
+            files: FilesContext::new(gate.clone()),
+            process: ProcessContext::new(gate, call),
+            log,
+            streams,
+            limiter,
+        })
+    }
+
+    /// The memory limits, for the store.
+    pub fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut *self.limiter
+    }
+
+    /// Write down what the plugin printed last and what was dropped. Called once the export has ended.
+    pub fn close(&mut self) {
+        for stream in &self.streams {
+            stream.close();
+        }
+        self.log.close();
+    }
+
+    pub(super) fn files(&mut self) -> FilesView<'_> {
+        let Self { wasi, table, files, .. } = self;
+        FilesView { wasi: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, files }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.refusal }
+    }
+}

@@ -1,0 +1,62 @@
+//! The list of everything that a component can import.
+
+use wasmtime::component::{HasData, Linker};
+use wasmtime_wasi::{
+    cli::{WasiCli, WasiCliView},
+    p2::bindings::{cli, filesystem, random, sockets},
+    random::{WasiRandom, WasiRandomView},
+    sockets::{WasiSockets, WasiSocketsView},
+};
+
+use super::{
+    bindings::worldflux::runtime::{log, process, types},
+    files::RecordedFiles,
+    guest::Guest,
+    log::LogContext,
+    process::ProcessContext,
+};
+
+struct Process;
+
+impl HasData for Process {
+    type Data<'a> = &'a mut ProcessContext;
+}
+
+struct Log;
+
+impl HasData for Log {
+    type Data<'a> = &'a mut LogContext;
+}
+
+/// Put every interface into `linker`. A component that imports anything else is refused before an instance is made.
+pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
+    process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
+    log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
+    filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
+    filesystem::preopens::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, Guest::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, Guest::random)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    link_refused_sockets(linker)
+}
+
+/// `wasi:sockets`, for the libraries that import it. The context allows no TCP, no UDP and no name lookup, so nothing leaves.
+fn link_refused_sockets(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, Guest::sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)
+}
