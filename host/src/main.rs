@@ -1,1 +1,11 @@
-fn main() {}
+//! The program `worldflux`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Started as the supervisor of a child, this program is nothing else.
+    if let Some(code) = worldflux::sandbox::dispatch() {
+        return code;
+    }
+    worldflux::cli::main(std::env::args_os())
+}

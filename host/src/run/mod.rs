@@ -1,1 +1,45 @@
-//! Door of the run room.
+//! The story of one run: the only room that knows the order of events.
+//!
+//! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
+//! Callers: cli, and a program that uses this library.
+//! Read in order: host, step, event, cancel, error; then the story: resolve, story, prepare, call, build, execute, output, remote, collect,
+//! teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
+//!
+//! Decisions
+//! - A step that fails ends the way to the command, never the way to the manifest: collect, teardown and finish run whatever happened.
+//! - `doctor` and the look at the repository run beside `plan`: none of them changes anything, and a person waits for all of them.
+//! - The context of a run is written to its folder, without the values of variables, so that a later host can tear down what a host that
+//!   was killed had built.
+
+mod build;
+mod call;
+mod cancel;
+mod collect;
+mod doctor;
+mod error;
+mod event;
+mod examine;
+mod execute;
+mod finish;
+mod host;
+mod output;
+mod prepare;
+mod provenance;
+mod reap;
+mod remote;
+mod resolve;
+mod step;
+mod story;
+mod teardown;
+mod verdict;
+
+pub use cancel::{Cancel, Canceller};
+pub use doctor::{Doctored, Health};
+pub use error::RunError;
+pub use event::{Event, OutputSource};
+pub use examine::{Plan, RuntimeInfo};
+pub use host::{Host, HostOptions};
+pub use reap::{Pruned, Reaped};
+pub use step::Step;
+pub use story::{RunHandle, Running};
+pub use verdict::Verdict;

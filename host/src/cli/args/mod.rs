@@ -1,0 +1,28 @@
+//! The command line, exactly as it was typed.
+//!
+//! One definition: help, man pages and completions are made from these types. What is typed for `run` goes on as text to config, which
+//! says what it means.
+//!
+//! Never: reads a file or a variable, fills in a value that was not typed, prints or exits.
+//! Callers: the other files of cli.
+//! Read in order: top, global, run, runs, environment, runtime, plugin.
+
+#![allow(clippy::doc_markdown, reason = "these comments are printed as help, where a backtick around every name is noise")]
+
+mod environment;
+mod global;
+mod plugin;
+mod run;
+mod runs;
+mod runtime;
+#[cfg(test)]
+mod tests;
+mod top;
+
+pub use environment::{EnvironmentArgs, EnvironmentVerb};
+pub use global::{ColorChoice, GlobalArgs};
+pub use plugin::{FolderGrant, GrantArgs, PackArgs, PluginArgs, PluginVerb};
+pub use run::RunArgs;
+pub use runs::{KillArgs, LogsArgs, ManifestArgs, ManifestVerb, StatusArgs};
+pub use runtime::{RuntimeArgs, RuntimeVerb};
+pub use top::{Arguments, CompletionsArgs, ManArgs, Verb};

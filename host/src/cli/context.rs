@@ -1,0 +1,52 @@
+//! What every verb begins with.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{args::GlobalArgs, output::Output};
+use crate::{
+    config::{Environment, Folders},
+    run::{Host, HostOptions, RunError},
+    sandbox::Launcher,
+};
+
+/// What every verb begins with.
+pub(super) struct Context {
+    pub(super) environment: Environment,
+    pub(super) output: Output,
+    pub(super) global: GlobalArgs,
+}
+
+impl Context {
+    pub(super) fn new(global: GlobalArgs) -> Self {
+        let environment = Environment::of_process();
+        let output = Output::new(&global, environment.no_color());
+        Self { environment, output, global }
+    }
+
+    pub(super) fn folders(&self) -> Result<Folders, RunError> {
+        Ok(Folders::find(
+            &self.environment,
+            &Environment::current_directory()?,
+            self.global.state_dir.as_deref(),
+            self.global.config_dir.as_deref(),
+        )?)
+    }
+
+    /// The plugin files that the user named, the environment first.
+    pub(super) fn plugin_paths(&self) -> Vec<PathBuf> {
+        let mut paths = self.environment.plugin_path();
+        paths.extend(self.global.plugins.iter().cloned());
+        paths
+    }
+
+    /// The front door of the library.
+    pub(super) fn host(&self) -> Result<Arc<Host>, RunError> {
+        let options = HostOptions {
+            folders: self.folders()?,
+            plugins: self.global.plugins.clone(),
+            environment: self.environment.clone(),
+            launcher: Launcher::default(),
+        };
+        Ok(Arc::new(Host::open(options)?))
+    }
+}

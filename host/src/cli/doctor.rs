@@ -1,0 +1,45 @@
+//! `worldflux doctor`: this machine, this program, every runtime.
+
+use super::{context::Context, entry::LONG_VERSION, exit::Exit, output::Mark, runtime};
+use crate::{
+    config::Environment,
+    engine::{Finding, Severity},
+    run::{Doctored, Health, RunError},
+};
+
+/// Under which name the host's own findings stand.
+const HOST: &str = "worldflux";
+
+pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
+    let mut health = Health::new();
+    let host = match context.host() {
+        Ok(host) => host,
+        // A state directory that cannot be used is the finding that a person looks for.
+        Err(error) => {
+            let finding = Finding::of_host(Severity::Error, "state", error.to_string(), error.hint());
+            health.insert(HOST.to_owned(), Doctored { findings: vec![finding] });
+            return Ok(runtime::report(context, &health));
+        }
+    };
+    health = host.doctor_all().await;
+    let info = |check: &str, message: String| Finding::of_host(Severity::Info, check, message, None);
+    let mut findings = vec![
+        info("version", LONG_VERSION.replace('\n', ", ")),
+        info("state", format!("{}", host.state().layout().root().display())),
+        info("config", format!("{}", context.folders()?.config.display())),
+    ];
+    findings.push(match host.settle() {
+        Ok(reaped) if reaped.problems.is_empty() => info("runs", format!("{} abandoned runs were settled", reaped.runs.len())),
+        Ok(reaped) => Finding::of_host(Severity::Warning, "runs", reaped.problems.join("; "), Some("worldflux reap".into())),
+        Err(error) => Finding::of_host(Severity::Error, "runs", error.to_string(), error.hint()),
+    });
+    if Environment::current_directory().is_err() {
+        let remedy = Some("change to a folder that exists".into());
+        findings.push(Finding::of_host(Severity::Error, "folder", "the current directory does not exist any more", remedy));
+    }
+    let exit = runtime::report(context, &[(HOST.to_owned(), Doctored { findings })].into_iter().chain(health).collect());
+    if exit != Exit::Ok && !context.output.json {
+        context.output.talk(Mark::Note, "a line that begins with `error:` blocks runs");
+    }
+    Ok(exit)
+}

@@ -1,0 +1,97 @@
+//! Why a run did not begin, or a question about runs has no answer.
+
+use std::path::PathBuf;
+
+use crate::{
+    config::ConfigError,
+    engine::{CallError, LoadError},
+    names::{Digest, RunId, RuntimeName},
+    plugin::PluginError,
+    store::StoreError,
+};
+
+/// Why nothing was begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// What the user wrote cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no such plugin, or its file cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The component cannot be compiled or linked.
+    #[error("plugin `{plugin}`: {cause}")]
+    Load {
+        /// The plugin.
+        plugin: RuntimeName,
+        /// Why.
+        cause: LoadError,
+    },
+    /// The engine cannot be used on this machine.
+    #[error(transparent)]
+    Engine(LoadError),
+    /// The plugin could not say what it is.
+    #[error("plugin `{plugin}`: {cause}")]
+    Call {
+        /// The plugin.
+        plugin: RuntimeName,
+        /// Why.
+        cause: CallError,
+    },
+    /// The plugin says another name or version than its `plugin.toml`.
+    #[error("the plugin with digest {digest} is `{said}` by its own word and `{written}` in its plugin.toml")]
+    Impostor {
+        /// Which component.
+        digest: Digest,
+        /// What `describe` says.
+        said: String,
+        /// What `plugin.toml` says.
+        written: String,
+    },
+    /// The state directory does not do what it should.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The output directory cannot be written.
+    #[error("the output directory `{path}` cannot be written: {cause}", path = path.display())]
+    Output {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The input of the command cannot be read.
+    #[error("the input `{path}` cannot be read: {cause}", path = path.display())]
+    Stdin {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The strict profile was asked for, and this host cannot keep it.
+    #[error("`--sandbox strict` cannot be kept: this version of worldflux cannot confine a command")]
+    SandboxUnavailable,
+    /// The run has another host, which still works on it.
+    #[error("run `{0}` is still going on")]
+    StillRunning(RunId),
+}
+
+impl RunError {
+    /// What the person can do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Plugin(error) => error.hint(),
+            Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
+            Self::Load { .. } => Some("build it against the WIT of this version, `worldflux --version` names it".into()),
+            Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
+            Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
+            Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
+            Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
+            Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
+            Self::SandboxUnavailable => Some("run it with `--sandbox own`, if you trust it as you trust your shell".into()),
+            Self::StillRunning(run) => Some(format!("worldflux kill {run}")),
+        }
+    }
+}

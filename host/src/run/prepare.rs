@@ -1,0 +1,109 @@
+//! What is made before anything runs: the row, the folders, the record.
+
+use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+
+use super::{error::RunError, host::Host, resolve::Resolved, step::Step};
+use crate::{
+    config::{self, RunSettings},
+    engine::Question,
+    imports::Folders,
+    names::{Moment, RunId},
+    policy::{Folder, Profile},
+    sandbox::Stdin,
+    store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
+};
+
+/// What a run begins with.
+pub(super) struct Prepared {
+    pub(super) lock: RunLock,
+    pub(super) record: Record,
+    pub(super) folders: Folders,
+    pub(super) stdin: Stdin,
+    pub(super) created_at: Moment,
+}
+
+/// Check what the user named, then write the run down.
+pub(super) fn prepare(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<Prepared, RunError> {
+    if settings.sandbox == Profile::Strict {
+        return Err(RunError::SandboxUnavailable);
+    }
+    let stdin = open_stdin(&settings.stdin)?;
+    settings.check_places()?;
+    settings.prepare_output()?;
+    let logs = settings.output.join("logs");
+    fs::create_dir_all(&logs).map_err(|cause| RunError::Output { path: logs, cause })?;
+    let created_at = Moment::now();
+    let lock = host.state.create_run(&NewRun {
+        id: settings.run_id.clone(),
+        client_run_id: settings.client_run_id.clone(),
+        adapter_id: settings.adapter.clone(),
+        task: settings.task.clone(),
+        runtime: settings.runtime.to_string(),
+        plugin_digest: Some(resolved.file.digest),
+        command: settings.command.clone(),
+        step: Step::Open.name().to_owned(),
+        output_dir: settings.output.clone(),
+    })?;
+    let begun = begin(host, settings, resolved);
+    if let Err(error) = &begun {
+        // The row is there already: it must not look as if a host were still at work on it.
+        let _ = host.state.finish_run(&settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
+    }
+    let (record, folders) = begun?;
+    Ok(Prepared { lock, record, folders, stdin, created_at })
+}
+
+/// The record and the folders of a run that is written down.
+fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<(Record, Folders), RunError> {
+    let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?;
+    let folders = Folders::new(BTreeMap::from([
+        (Folder::Workspace, settings.workspace.clone()),
+        (Folder::Source, settings.source.clone()),
+        (Folder::Output, settings.output.clone()),
+        (Folder::State, host.state.plugin_state_folder(&resolved.description.name)?),
+    ]));
+    Ok((record, folders))
+}
+
+fn open_stdin(stdin: &config::Stdin) -> Result<Stdin, RunError> {
+    match stdin {
+        config::Stdin::Empty => Ok(Stdin::Empty),
+        config::Stdin::Own => Ok(Stdin::Terminal),
+        config::Stdin::File(path) => {
+            let file = fs::File::open(path).map_err(|cause| RunError::Stdin { path: path.clone(), cause })?;
+            Ok(Stdin::File(file))
+        }
+    }
+}
+
+/// Write the context down for a later host, which has to tear down what this one builds if this one is killed.
+pub(super) fn keep_question(host: &Host, question: &Question) -> Result<(), RunError> {
+    let kept = write_question(host, question);
+    if let Err(error) = &kept {
+        let _ = host.state.finish_run(&question.settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
+    }
+    kept
+}
+
+fn write_question(host: &Host, question: &Question) -> Result<(), RunError> {
+    let path = question_path(host, &question.settings.run_id);
+    let mut kept = question.clone();
+    // Their values may be secrets, and nothing that releases needs them.
+    kept.settings.variables.clear();
+    kept.settings.environment.variables.clear();
+    let failed = |cause: std::io::Error| RunError::Output { path: path.clone(), cause };
+    let text = serde_json::to_vec(&kept).map_err(|error| failed(error.into()))?;
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    file.and_then(|mut file| file.write_all(&text)).map_err(failed)?;
+    Ok(())
+}
+
+/// The context that a former host wrote down.
+pub(super) fn kept_question(host: &Host, run: &RunId) -> Option<Question> {
+    let text = fs::read(question_path(host, run)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn question_path(host: &Host, run: &RunId) -> PathBuf {
+    host.state.layout().run(run).join("context.json")
+}

@@ -1,0 +1,171 @@
+//! Following an execution that is elsewhere: ask, as often as the last answer said, until it has ended.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{cancel::Cancel, output::Output, story::Story};
+use crate::{
+    engine::{CallError, Phase},
+    names::{Bytes, Channel, EndKind, Ending, Export, Moment},
+};
+
+/// How long a backend may be out of reach, or not know, before the execution counts as lost.
+const PATIENCE: Duration = Duration::from_mins(15);
+
+/// How long after an unanswered poll the next one is made, at first; it doubles up to a minute.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a backend may take to end an execution that it was asked to end, beyond the grace.
+const END: Duration = Duration::from_mins(2);
+
+/// What is known while it goes on.
+struct Watch {
+    cursor: String,
+    wrote: [u64; 2],
+    kept: [u64; 2],
+    retry: Duration,
+    unknown_since: Option<Instant>,
+    asked_to_end: Option<(EndKind, Instant)>,
+}
+
+impl Story {
+    /// Poll until the execution has ended, or nothing is known of it any more.
+    pub(super) async fn follow_remote(
+        &mut self,
+        handle: &str,
+        index: u32,
+        first: Duration,
+        deadline: Option<Duration>,
+        output: &Arc<Output>,
+    ) -> Ending {
+        let started_at = Moment::now();
+        let deadline = deadline.map(|deadline| Instant::now() + deadline);
+        let mut next = Instant::now() + first;
+        let mut watch =
+            Watch { cursor: String::new(), wrote: [0; 2], kept: [0; 2], retry: FIRST_RETRY, unknown_since: None, asked_to_end: None };
+        loop {
+            self.wait_for_poll(next, deadline, handle, &mut watch).await;
+            let answer = self.poll_once(handle, index, output, &mut watch).await;
+            let (after, ended) = match answer {
+                Ok((after, ended)) => (after, ended),
+                Err(error) => (watch.missed(), Err(error.to_string())),
+            };
+            match ended {
+                Ok(Some(ending)) => return watch.close(ending),
+                Ok(None) => watch.unknown_since = None,
+                Err(why) if watch.is_lost(self.question.settings.grace) => return watch.close(lost(started_at, &why)),
+                Err(_) => {}
+            }
+            next = Instant::now() + after;
+        }
+    }
+
+    /// Wait for the next poll; ask for the end where the deadline or the user comes first.
+    async fn wait_for_poll(&self, next: Instant, deadline: Option<Instant>, handle: &str, watch: &mut Watch) {
+        let grace = self.question.settings.grace;
+        let mut cancelled = self.cancelled.clone();
+        let wait = async { sleep_until(next).await };
+        if watch.asked_to_end.is_some() {
+            return wait.await;
+        }
+        let deadline = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let kind = tokio::select! {
+            () = wait => return,
+            () = deadline => EndKind::TimedOut,
+            _ = cancelled.at_least(Cancel::Stop) => EndKind::Killed,
+        };
+        watch.asked_to_end = Some((kind, Instant::now()));
+        self.ask_plugin_to_kill(handle, grace).await;
+    }
+
+    /// One poll: its output is logged, its cursor stored, and its phase told. An `Err` inside is a phase that nobody knows.
+    async fn poll_once(
+        &self,
+        handle: &str,
+        index: u32,
+        output: &Arc<Output>,
+        watch: &mut Watch,
+    ) -> Result<(Duration, Result<Option<Ending>, String>), CallError> {
+        let environment = self.environment.clone().unwrap_or_default();
+        let call = self.call(Export::Poll);
+        let seen = self.engine.poll(&self.resolved.plugin, call, &self.question, &environment, handle, &watch.cursor).await?;
+        for (channel, bytes) in seen.output {
+            let kept = watch.keep(channel, bytes, self.question.settings.log_limit);
+            if !kept.is_empty() {
+                output.take_remote(channel, kept).await;
+            }
+        }
+        watch.cursor = seen.next;
+        let _ = self.host.state.execution_read_to(&self.question.settings.run_id, index, &watch.cursor);
+        let phase = match seen.phase {
+            Phase::Ended(ending) => Ok(Some(ending)),
+            Phase::Pending | Phase::Running => Ok(None),
+            Phase::Unknown => {
+                watch.unknown_since.get_or_insert_with(Instant::now);
+                Err(seen.evidence)
+            }
+        };
+        watch.retry = FIRST_RETRY;
+        Ok((seen.ask_again_after, phase))
+    }
+}
+
+impl Watch {
+    /// Count new output and cut it at the cap.
+    fn keep(&mut self, channel: Channel, mut bytes: Vec<u8>, cap: Bytes) -> Vec<u8> {
+        let ([wrote_out, wrote_err], [kept_out, kept_err]) = (&mut self.wrote, &mut self.kept);
+        let (wrote, kept) = match channel {
+            Channel::Stdout => (wrote_out, kept_out),
+            Channel::Stderr => (wrote_err, kept_err),
+        };
+        *wrote += bytes.len() as u64;
+        bytes.truncate(usize::try_from(cap.0.saturating_sub(*kept)).unwrap_or(usize::MAX));
+        *kept += bytes.len() as u64;
+        bytes
+    }
+
+    /// A poll was not answered: how long to wait for the next one.
+    fn missed(&mut self) -> Duration {
+        self.unknown_since.get_or_insert_with(Instant::now);
+        let wait = self.retry;
+        self.retry = (wait * 2).min(Duration::from_mins(1));
+        wait
+    }
+
+    fn is_lost(&self, grace: Duration) -> bool {
+        let out_of_reach = self.unknown_since.is_some_and(|since| since.elapsed() > PATIENCE);
+        out_of_reach || self.asked_to_end.is_some_and(|(_, at)| at.elapsed() > grace + END)
+    }
+
+    /// The ending with what the host knows better: what it read, and that it asked for the end.
+    fn close(&self, mut ending: Ending) -> Ending {
+        if let Some((kind, _)) = self.asked_to_end
+            && !matches!(ending.kind, EndKind::Exited { code: 0 } | EndKind::Preempted | EndKind::Lost)
+        {
+            ending.kind = kind;
+        }
+        let [stdout, stderr] = self.wrote;
+        ending.stdout_bytes = ending.stdout_bytes.max(Bytes(stdout));
+        ending.stderr_bytes = ending.stderr_bytes.max(Bytes(stderr));
+        ending.truncated |= self.wrote != self.kept;
+        ending
+    }
+}
+
+fn lost(started_at: Moment, why: &str) -> Ending {
+    Ending {
+        kind: EndKind::Lost,
+        evidence: format!("the backend did not answer any more: {why}"),
+        started_at: Some(started_at),
+        ended_at: None,
+        stdout_bytes: Bytes(0),
+        stderr_bytes: Bytes(0),
+        truncated: false,
+    }
+}

@@ -1,0 +1,132 @@
+//! From a name or a path to a plugin that can be called.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::time::Instant;
+
+use super::{error::RunError, host::Host};
+use crate::{
+    engine::{self, CallError, Description, Plugin},
+    imports::{Call, Children, Folders, Listener, Talk},
+    names::{Export, RunId},
+    plugin::PluginFile,
+    policy::{Profile, Rights},
+    store::Record,
+};
+
+/// A plugin that can be called.
+pub(super) struct Resolved {
+    pub(super) file: PluginFile,
+    pub(super) plugin: Plugin,
+    pub(super) rights: Arc<Rights>,
+    pub(super) description: Description,
+}
+
+/// Hears nothing.
+pub(super) struct Deaf;
+
+impl Listener for Deaf {
+    fn hear(&self, _: Talk) {}
+}
+
+impl Host {
+    /// The plugin that `wanted` means, compiled, with its rights and its description.
+    pub(super) async fn resolve(&self, wanted: &str) -> Result<Resolved, RunError> {
+        let file = self.catalog.find(wanted)?;
+        self.make_ready(file).await
+    }
+
+    pub(super) async fn make_ready(&self, file: PluginFile) -> Result<Resolved, RunError> {
+        let engine = self.engine().await?;
+        let name = file.manifest.plugin.name.clone();
+        let loaded = {
+            let (engine, file) = (engine.clone(), file.clone());
+            // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
+            tokio::task::spawn_blocking(move || engine.load(file.bytes(), file.digest)).await
+        };
+        let plugin = loaded
+            .unwrap_or_else(|error| Err(engine::LoadError::Engine(error.to_string())))
+            .map_err(|cause| RunError::Load { plugin: name, cause })?;
+        let rights = Arc::new(self.rights(&file)?);
+        let description = self.describe(&engine, &file, &plugin, &rights).await?;
+        Ok(Resolved { file, plugin, rights, description })
+    }
+
+    /// What the plugin is: from the index, or by asking it once.
+    async fn describe(
+        &self,
+        engine: &engine::Engine,
+        file: &PluginFile,
+        plugin: &Plugin,
+        rights: &Arc<Rights>,
+    ) -> Result<Description, RunError> {
+        let kept = self.state.description(&file.digest)?.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(description) = kept {
+            return Ok(description);
+        }
+        let name = &file.manifest.plugin.name;
+        let failed = |cause: CallError| RunError::Call { plugin: name.clone(), cause };
+        let call = self.call_outside_of_a_run(Export::Describe, &no_rights(rights))?;
+        let description = engine.describe(plugin, call).await.map_err(failed)?;
+        let (said, written) = (&description, &file.manifest.plugin);
+        if said.name != written.name || said.version != written.version {
+            return Err(RunError::Impostor {
+                digest: file.digest,
+                said: format!("{} {}", said.name, said.version.escape_debug()),
+                written: format!("{} {}", written.name, written.version.escape_debug()),
+            });
+        }
+        if let Ok(text) = serde_json::to_string(&description) {
+            self.state.keep_description(&file.digest, name, &text)?;
+        }
+        Ok(description)
+    }
+
+    /// A call that belongs to no run. Its record is checked and chained like any other, in memory.
+    pub(super) fn call_outside_of_a_run(&self, export: Export, rights: &Arc<Rights>) -> Result<Call, RunError> {
+        Ok(Call {
+            export,
+            rights: rights.clone(),
+            record: Arc::new(Record::in_memory(&RunId::generate())?),
+            listener: Arc::new(Deaf),
+            folders: Arc::new(Folders::default()),
+            children: Arc::new(Children::new(self.launcher.clone())),
+            command: None,
+            program_output: None,
+            base_variables: Arc::new(self.environment.base()),
+            profile: Profile::Own,
+            deadline: Instant::now() + engine::patience(export),
+        })
+    }
+}
+
+/// Nothing is granted while a plugin says what it is.
+fn no_rights(rights: &Rights) -> Arc<Rights> {
+    Arc::new(Rights { grants: crate::policy::Grants::default(), ..rights.clone() })
+}
+
+/// Variables that programs of a plugin start with, where it makes an environment: the few that every program needs, and those by which
+/// the user has configured package managers and the way to the network.
+pub(super) fn program_variables(host: &Host) -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    const FAMILIES: &[&str] = &["PIP_", "UV_", "PYENV_", "CONDA_", "XDG_"];
+    const NAMES: &[&str] = &[
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "NETRC",
+    ];
+    let wanted = |name: &str| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
+    let mut variables = host.environment.base();
+    let configured = host.environment.all().iter().filter(|(name, _)| name.to_str().is_some_and(wanted));
+    variables.extend(configured.map(|(name, value)| (name.clone(), value.clone())));
+    variables
+}

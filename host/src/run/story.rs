@@ -1,0 +1,274 @@
+//! One run, from the first line in the database to its manifest.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::{
+    cancel::{self, Cancel, Cancelled, Canceller},
+    error::RunError,
+    event::Event,
+    host::Host,
+    output::Output,
+    provenance::{self, Sources},
+    resolve::Resolved,
+    step::Step,
+    verdict::Verdict,
+};
+use crate::{
+    config::{self, RunSettings},
+    engine::{Engine, Outcome, Question},
+    imports::{Children, Folders},
+    names::{Ending, Moment, RunId},
+    sandbox::Stdin,
+    store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
+};
+
+/// Events that wait for a watcher. Each holds at most 256 KiB of output; a watcher that does not read slows the command down, as a pipe
+/// does.
+const EVENTS: usize = 32;
+
+/// Supervisors that are started while the plugin is made ready: those of its doctor, and that of the command.
+const SUPERVISORS: usize = 4;
+
+/// A run that goes on.
+pub struct RunHandle {
+    /// Its id.
+    pub id: RunId,
+    /// What happens, in order; ends after [`Event::Finished`]. Dropping it does not end the run.
+    pub events: mpsc::Receiver<Event>,
+    /// Asks the run to end before its time.
+    pub canceller: Canceller,
+    /// The run itself.
+    pub running: Running,
+}
+
+/// Answers with the manifest when the run is over.
+pub struct Running(JoinHandle<Result<Manifest, RunError>>);
+
+impl Running {
+    /// Wait for the manifest.
+    pub async fn manifest(self) -> Result<Manifest, RunError> {
+        match self.0.await {
+            Ok(manifest) => manifest,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => Err(RunError::Output { path: "the run".into(), cause: std::io::Error::other(error) }),
+            },
+        }
+    }
+}
+
+/// The state of a run while it goes on.
+pub(super) struct Story {
+    pub(super) host: Arc<Host>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) resolved: Resolved,
+    pub(super) question: Question,
+    pub(super) record: Arc<Record>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) cancelled: Cancelled,
+    pub(super) children: Arc<Children>,
+    pub(super) folders: Folders,
+    pub(super) stdin: Option<Stdin>,
+    /// The handle of the environment, once there is one.
+    pub(super) environment: Option<String>,
+    pub(super) claim: super::build::Claim,
+    /// The environment that the run had, and whether it was there before.
+    pub(super) environment_used: Option<(store::EnvironmentRow, bool)>,
+    /// The handle of the user's command, once it was started.
+    pub(super) execution: Option<String>,
+    pub(super) ending: Option<Ending>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) executions: Vec<ExecutionSummary>,
+    pub(super) logs: Vec<LogFile>,
+    pub(super) artifacts: Vec<store::Artifact>,
+    pub(super) sources: Sources,
+    pub(super) created_at: Moment,
+    pub(super) durations: BTreeMap<String, f64>,
+    step: (Step, Instant),
+    lock: RunLock,
+}
+
+impl Host {
+    /// Begin a run. An error means that nothing was begun: no row, no folder, no process.
+    ///
+    /// Needs a tokio runtime with more than one thread, since plugins compute on it.
+    pub async fn run(self: &Arc<Self>, settings: RunSettings) -> Result<RunHandle, RunError> {
+        let (canceller, wish) = cancel::channel();
+        let (events, watcher) = mpsc::channel(EVENTS);
+        let story = Story::open(self.clone(), settings, events, wish).await?;
+        let id = story.question.settings.run_id.clone();
+        let listener = match ControlReceiver::create(&self.state, &id) {
+            Ok(control) => Some(tokio::spawn(listen(control, canceller.clone()))),
+            // Nobody else can stop this run then; whoever started it still can.
+            Err(error) => {
+                story.note(format!("`worldflux kill` will not reach this run: {error}")).await;
+                None
+            }
+        };
+        let running = tokio::spawn(async move {
+            let manifest = story.tell().await;
+            if let Some(listener) = listener {
+                listener.abort();
+                // Its end removes the pipe on which it listened.
+                let _ = listener.await;
+            }
+            manifest
+        });
+        Ok(RunHandle { id, events: watcher, canceller, running: Running(running) })
+    }
+}
+
+/// Pass on what other processes ask of this run.
+async fn listen(mut control: ControlReceiver, canceller: Canceller) {
+    while let Ok(wish) = control.recv().await {
+        canceller.ask(match wish {
+            Control::Stop => Cancel::Stop,
+            Control::Kill => Cancel::Kill,
+        });
+    }
+}
+
+impl Story {
+    async fn open(host: Arc<Host>, settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
+        host.launcher.prepare(SUPERVISORS);
+        let resolved = host.resolve(&settings.runtime.to_string()).await?;
+        let runtime_settings = settings.settings_of(&resolved.description.name);
+        config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
+        let prepared = super::prepare::prepare(&host, &settings, &resolved)?;
+        let question =
+            Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
+        super::prepare::keep_question(&host, &question)?;
+        let story = Self {
+            engine: host.engine().await?,
+            question,
+            record: Arc::new(prepared.record),
+            events,
+            cancelled,
+            children: Arc::new(Children::new(host.launcher.clone())),
+            folders: prepared.folders,
+            stdin: Some(prepared.stdin),
+            environment: None,
+            claim: super::build::Claim::None,
+            environment_used: None,
+            execution: None,
+            ending: None,
+            outcome: None,
+            executions: vec![],
+            logs: vec![],
+            artifacts: vec![],
+            sources: Sources::default(),
+            created_at: prepared.created_at,
+            durations: BTreeMap::new(),
+            step: (Step::Open, Instant::now()),
+            lock: prepared.lock,
+            resolved,
+            host,
+        };
+        Ok(story)
+    }
+
+    /// The order of events. The way to the command ends at the first step that fails; the way home is always taken whole.
+    async fn tell(mut self) -> Result<Manifest, RunError> {
+        self.enter(Step::Open).await;
+        let mut verdict = match self.until_the_command_ends().await {
+            Ok(verdict) | Err(verdict) => verdict,
+        };
+        if self.execution.is_some() {
+            self.enter(Step::Collect).await;
+            verdict = self.collect(verdict).await;
+        }
+        self.enter(Step::Teardown).await;
+        verdict = self.teardown(verdict).await;
+        self.enter(Step::Finish).await;
+        self.finish(verdict).await
+    }
+
+    async fn until_the_command_ends(&mut self) -> Result<Verdict, Verdict> {
+        self.enter(Step::Plan).await;
+        let outline = self.examine_and_plan().await?;
+        self.enter(Step::BuildEnv).await;
+        self.build(outline).await?;
+        self.enter(Step::Setup).await;
+        self.set_up().await?;
+        self.enter(Step::Start).await;
+        self.run_command().await
+    }
+
+    /// `doctor`, `plan` and the look at the repository, side by side.
+    async fn examine_and_plan(&mut self) -> Result<crate::engine::Outline, Verdict> {
+        let path = self.host.environment.path().to_owned();
+        let mut cancelled = self.cancelled.clone();
+        let answers = async {
+            let sources = provenance::sources(&self.host.launcher, &self.question.settings.source, &path);
+            tokio::join!(self.examine(), self.plan(), sources)
+        };
+        let (findings, outline, sources) = tokio::select! {
+            answers = answers => answers,
+            _ = cancelled.at_least(Cancel::Stop) => return Err(Verdict::cancelled()),
+        };
+        self.sources = sources;
+        self.check_findings(findings).await?;
+        outline
+    }
+
+    /// Go on to `step`: told to the record, the database and whoever watches, in this order.
+    pub(super) async fn enter(&mut self, step: Step) {
+        let (last, since) = std::mem::replace(&mut self.step, (step, Instant::now()));
+        if last != step {
+            *self.durations.entry(last.name().to_owned()).or_default() += since.elapsed().as_secs_f64();
+        }
+        // A record or a database that cannot be written shows at the next effect or at the end; it must not keep the way home from
+        // being taken.
+        let _ = self.record.phase(step.name());
+        let _ = self.host.state.set_step(&self.question.settings.run_id, step.name());
+        let _ = self.events.send(Event::Step(step)).await;
+        if self.host.environment.halt_at() == Some(step.name()) {
+            halt();
+        }
+    }
+
+    /// Where the log of a command is; that of the user's own has no name.
+    pub(super) fn log_path(&self, name: &str) -> std::path::PathBuf {
+        let id = &self.question.settings.run_id;
+        let file = if name.is_empty() { format!("{id}.log") } else { format!("{id}.{name}.log") };
+        self.question.settings.output.join("logs").join(file)
+    }
+
+    /// Begin the log of a command.
+    pub(super) fn output(&self, name: &str, source: super::event::OutputSource) -> Result<Arc<Output>, Verdict> {
+        Output::create(&self.log_path(name), source, self.events.clone())
+            .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
+    }
+
+    /// End the log of a command, and remember it for the manifest.
+    pub(super) fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
+        let summary = output.finish().map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
+        let Some(summary) = summary else { return Ok(()) };
+        self.logs.push(LogFile {
+            name: name.to_owned(),
+            path: store::path_in_manifest(&self.question.settings.output, &summary.path),
+            bytes: summary.bytes,
+            sha256: summary.sha256,
+            truncated,
+        });
+        Ok(())
+    }
+
+    pub(super) fn summarize(&mut self, kind: ExecutionKind, index: u32, argv: &[String], ending: Option<&Ending>, log: &str) {
+        self.executions.push(ExecutionSummary { kind, index, argv: argv.to_vec(), ending: ending.cloned(), log: Some(log.to_owned()) });
+    }
+
+    /// The run is written down as over: from here on nobody takes it for abandoned.
+    pub(super) fn lock(&self) -> &RunLock {
+        &self.lock
+    }
+}
+
+/// Stop this process until somebody continues or kills it, so that a test can look at the run at exactly this step.
+fn halt() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+    // Whichever thread is first takes the signal and stops the others; until then this one must not go on to the next step.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+}
