@@ -1,0 +1,165 @@
+//! What one call of a plugin costs, and the parts of a run, each against the bare thing.
+#![allow(clippy::print_stdout, reason = "the table is what this program is for")]
+
+#[allow(dead_code, reason = "each program uses a part of it")]
+mod kit;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow};
+use kit::{Bound, Measured, Table, alone, clock, in_turns, process};
+use serde_json::json;
+use tokio::runtime::Runtime;
+use wasmtime::component::{Component, Linker};
+use worldflux::{
+    engine::{self, CompiledCache, Engine, Limits},
+    imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
+    names::{Digest, Export, RunId},
+    plugin::{Catalog, PluginFile},
+    policy::{self, Asks, CommandRequest, Grants, Permit, Profile, Rights, StartProcess},
+    sandbox::{Capture, Launcher, StartOptions},
+    store::{self, Record, State},
+};
+
+const TURNS: usize = 40;
+
+/// Calls in one turn, so that a turn is long against the clock.
+const CALLS: u32 = 200;
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let mut table = Table::new();
+    let two = Bound::Ratio(2.0);
+    table.add("instance and describe", "wasmtime alone", &describe(&runtime)?, two);
+    table.add("start and end of `true`", "without supervisor", &spawn(&runtime)?, Bound::None);
+    table.add("intent and result in the record", "-", &record(place.path())?, Bound::Time(Duration::from_micros(10)));
+    table.add("opening the state", "-", &open(place.path())?, Bound::None);
+    table.print();
+    Ok(())
+}
+
+/// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
+fn describe(runtime: &Runtime) -> Result<Measured> {
+    let file = Catalog::open(&[]).find("local")?;
+    let ours = Engine::new(CompiledCache::none(), Limits::default())?;
+    let plugin = ours.load(file.bytes(), file.digest)?;
+    let call = call(&file)?;
+    let (bare, pre) = bare(file.bytes()).map_err(|error| of_wasmtime(&error))?;
+    let with_host = async || {
+        for _ in 0..CALLS {
+            let call = Call { deadline: tokio::time::Instant::now() + engine::patience(Export::Describe), ..call.clone() };
+            ours.describe(&plugin, call).await?;
+        }
+        Ok(())
+    };
+    let alone = async || {
+        for _ in 0..CALLS {
+            bare_describe(&bare, &pre).await.map_err(|error| of_wasmtime(&error))?;
+        }
+        Ok(())
+    };
+    let each = |time: Duration| time / CALLS;
+    in_turns(TURNS, || clock(|| runtime.block_on(with_host())).map(each), || clock(|| runtime.block_on(alone())).map(each))
+}
+
+/// The component alone: no limits, no clock, and imports that do nothing.
+fn bare(component: &[u8]) -> wasmtime::Result<(wasmtime::Engine, RuntimePluginPre<()>)> {
+    let engine = wasmtime::Engine::default();
+    let component = Component::from_binary(&engine, component)?;
+    let mut linker = Linker::new(&engine);
+    linker.define_unknown_imports_as_traps(&component)?;
+    let pre = RuntimePluginPre::new(linker.instantiate_pre(&component)?)?;
+    Ok((engine, pre))
+}
+
+async fn bare_describe(engine: &wasmtime::Engine, pre: &RuntimePluginPre<()>) -> wasmtime::Result<()> {
+    let mut store = wasmtime::Store::new(engine, ());
+    let instance = pre.instantiate_async(&mut store).await?;
+    instance.worldflux_runtime_plugin().call_describe(&mut store).await?;
+    Ok(())
+}
+
+fn of_wasmtime(error: &wasmtime::Error) -> anyhow::Error {
+    anyhow!("{error:#}")
+}
+
+/// A call as the host makes it outside of a run.
+fn call(file: &PluginFile) -> Result<Call> {
+    let asks = file.manifest.asks.clone();
+    let rights =
+        Rights { plugin: file.manifest.plugin.name.clone(), typed: "bench".into(), digest: file.digest, asks, grants: Grants::default() };
+    Ok(Call {
+        export: Export::Describe,
+        rights: Arc::new(rights),
+        record: Arc::new(Record::in_memory(&RunId::generate())?),
+        listener: Arc::new(Deaf),
+        folders: Arc::new(Folders::default()),
+        children: Arc::new(Children::new(launcher())),
+        command: None,
+        program_output: None,
+        base_variables: Arc::new(BTreeMap::new()),
+        profile: Profile::Own,
+        deadline: tokio::time::Instant::now(),
+    })
+}
+
+struct Deaf;
+
+impl Listener for Deaf {
+    fn hear(&self, _: Talk) {}
+}
+
+fn launcher() -> Launcher {
+    Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")))
+}
+
+/// A command under its supervisor, and the same as a child of this process.
+fn spawn(runtime: &Runtime) -> Result<Measured> {
+    let launcher = launcher();
+    let supervised = async || {
+        let begin = Instant::now();
+        let child = launcher.start(permit()?, StartOptions::new(Arc::new(Capture::default()))).await?;
+        child.wait().await;
+        Ok(begin.elapsed())
+    };
+    in_turns(TURNS, || runtime.block_on(supervised()), || process(&mut Command::new("/usr/bin/true")))
+}
+
+fn permit() -> Result<Permit<StartProcess>> {
+    let asks: Asks = toml::from_str("command = 'to time it'")?;
+    let grants = Grants::all_of(&asks);
+    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), digest: Digest::of(b""), asks, grants };
+    let request = CommandRequest {
+        argv: vec!["/usr/bin/true".into()],
+        variables: BTreeMap::new(),
+        added_variables: BTreeMap::new(),
+        path_prefix: vec![],
+        working_directory: "/".into(),
+        profile: Profile::Own,
+    };
+    Ok(policy::start_command(&rights, Export::Start, request)?)
+}
+
+/// What every effect of a plugin costs: two lines in the record.
+fn record(folder: &Path) -> Result<Measured> {
+    let run = RunId::generate();
+    let record = Record::create(&folder.join("record.jsonl"), &run)?;
+    let pair = || {
+        let action = json!({ "program": "git", "arguments": ["--version"], "adds": [], "working-directory": null, "stdin-bytes": 0 });
+        let ticket = record.intent(store::Call { export: Some(Export::Doctor), import: "process.output".into(), action })?;
+        Ok(record.result(ticket, json!({ "ok": { "kind": "exited", "code": 0 } }))?)
+    };
+    alone(TURNS, || clock(|| (0..CALLS).try_for_each(|_| pair())).map(|time| time / CALLS))
+}
+
+fn open(folder: &Path) -> Result<Measured> {
+    let folder = folder.join("state");
+    alone(TURNS, || clock(|| Ok(State::open(&folder)?)))
+}

@@ -1,0 +1,124 @@
+//! Times one thing against another, in turns, and shows the outcome as a table.
+//!
+//! Times depend on the machine and on what else it does, so nothing here fails: a bound is said, and whether it was kept.
+
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+
+/// Turns that are not counted: the first ones fill caches.
+const WARM_UP: usize = 2;
+
+/// What came of a measurement.
+pub(crate) struct Measured {
+    pub(crate) median: Duration,
+    /// The alternative, and the median of the ratios of the turns.
+    pub(crate) against: Option<(Duration, f64)>,
+}
+
+/// Time `this` against `other`, `turns` times one after the other, so that a busy moment of the machine meets both.
+pub(crate) fn in_turns(
+    turns: usize,
+    mut this: impl FnMut() -> Result<Duration>,
+    mut other: impl FnMut() -> Result<Duration>,
+) -> Result<Measured> {
+    for _ in 0..WARM_UP.min(turns) {
+        this()?;
+        other()?;
+    }
+    let pairs = (0..turns).map(|_| Ok((this()?, other()?))).collect::<Result<Vec<_>>>()?;
+    let ratio = median(pairs.iter().map(|(this, other)| this.as_secs_f64() / other.as_secs_f64()));
+    let other = median(pairs.iter().map(|(_, other)| other.as_secs_f64()));
+    let this = median(pairs.iter().map(|(this, _)| this.as_secs_f64()));
+    Ok(Measured { median: Duration::from_secs_f64(this), against: Some((Duration::from_secs_f64(other), ratio)) })
+}
+
+/// Time `this` alone.
+pub(crate) fn alone(turns: usize, mut this: impl FnMut() -> Result<Duration>) -> Result<Measured> {
+    for _ in 0..WARM_UP {
+        this()?;
+    }
+    let times = (0..turns).map(|_| this()).collect::<Result<Vec<_>>>()?;
+    Ok(Measured { median: Duration::from_secs_f64(median(times.iter().map(Duration::as_secs_f64))), against: None })
+}
+
+/// How long `work` takes.
+pub(crate) fn clock<T>(work: impl FnOnce() -> Result<T>) -> Result<Duration> {
+    let begin = Instant::now();
+    work()?;
+    Ok(begin.elapsed())
+}
+
+/// How long a whole process takes, from its start to its end. Its output goes nowhere; it has to succeed.
+pub(crate) fn process(command: &mut Command) -> Result<Duration> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let begin = Instant::now();
+    let status = command.status()?;
+    let took = begin.elapsed();
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(took)
+}
+
+/// What was promised.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    /// At most so many times the alternative.
+    Ratio(f64),
+    /// At most so long.
+    Time(Duration),
+    /// Nothing: the number is for whoever wants to know.
+    None,
+}
+
+/// Lines of one subject.
+pub(crate) struct Table(Vec<[String; 7]>);
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self(vec![["what", "median", "alternative", "median", "ratio", "bound", ""].map(str::to_owned)])
+    }
+
+    pub(crate) fn add(&mut self, what: &str, alternative: &str, measured: &Measured, bound: Bound) {
+        let (bound, kept) = match (bound, measured.against) {
+            (Bound::Ratio(most), Some((_, ratio))) => (format!("<= {most:.2}"), Some(ratio <= most)),
+            (Bound::Time(most), _) => (format!("<= {}", shown(most)), Some(measured.median <= most)),
+            (Bound::Ratio(_) | Bound::None, _) => ("-".to_owned(), None),
+        };
+        let (other, ratio) =
+            measured.against.map_or_else(|| ("-".to_owned(), "-".to_owned()), |(other, ratio)| (shown(other), format!("{ratio:.2}")));
+        let verdict = kept.map_or("", |kept| if kept { "ok" } else { "over" });
+        self.0.push([what, &shown(measured.median), alternative, &other, &ratio, &bound, verdict].map(str::to_owned));
+    }
+
+    /// A line about something that is no time.
+    pub(crate) fn add_amount(&mut self, what: &str, amount: &str, bound: &str, is_kept: bool) {
+        let verdict = if is_kept { "ok" } else { "over" };
+        self.0.push([what, amount, "-", "-", "-", bound, verdict].map(str::to_owned));
+    }
+
+    pub(crate) fn print(&self) {
+        let width = |column: usize| self.0.iter().filter_map(|line| line.get(column)).map(|text| text.chars().count()).max().unwrap_or(0);
+        for line in &self.0 {
+            let cells: Vec<String> = line.iter().enumerate().map(|(column, text)| format!("{text:0$}", width(column))).collect();
+            println!("{}", cells.join("  ").trim_end());
+        }
+    }
+}
+
+fn shown(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        _ if seconds < 1e-3 => format!("{:.1} us", seconds * 1e6),
+        _ if seconds < 1.0 => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,26 @@
+//! What a person who types `worldflux` is promised. The letters in the comments name the cases of the earlier systems.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says by panicking what is wrong"
+)]
+
+mod background;
+mod crash;
+mod deadline;
+mod environment;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/guests.rs"]
+mod guests;
+mod input;
+mod interrupt;
+mod kit;
+mod manifest;
+mod mistakes;
+mod output;
+mod recipe;
+mod runtimes;
+mod secret;
+mod verbs;

@@ -1,0 +1,82 @@
+//! Acts: what is tried, and what came of it.
+
+use crate::{files, network, processes, resources};
+
+/// Does what `behaviour` says. `None` where it is no act.
+pub fn act(behaviour: &str) -> Option<String> {
+    // No answer may hold NUL; here the act is meant, not the report of it.
+    Some(try_act(behaviour)?.replace('\0', "%00"))
+}
+
+fn try_act(behaviour: &str) -> Option<String> {
+    let (name, value) = behaviour.split_once(':').unwrap_or((behaviour, ""));
+    // What cannot stand in a setting.
+    let value = &value.replace("%00", "\0").replace("%0a", "\n");
+    Some(match name {
+        "trap" => unreachable(),
+        "panic" => panic!("the rogue panics"),
+        "exit" => std::process::exit(value.parse().unwrap_or(0)),
+        "hang" => resources::hang(),
+        "recurse" => format!("ok: {}", resources::recurse(1)),
+        "recurse-calls" => format!("ok: {}", resources::recurse_calls(1)),
+        "grow" => resources::grow(),
+        "allocate" => resources::allocate(),
+        "handles" => resources::handles(),
+        "sleep" => resources::sleep(value),
+        "flood-stdout" => resources::flood_stdout(),
+        "flood-stderr" => resources::flood_stderr(),
+        "flood-log" => resources::flood_log(),
+        "flood-lines" => resources::flood_lines(),
+        "flood-progress" => resources::flood_progress(),
+        "log-control" => resources::log_control(),
+
+        "environment" => resources::environment(),
+        "stdin" => resources::stdin(),
+
+        "read" => files::read(value),
+        "write" => files::write(value),
+        "list" => files::list(value),
+        "remove" => files::remove(value),
+        "preopens" => files::preopens(),
+        "symlink" => files::symlink(value),
+        "hard-link" => files::hard_link(value),
+        "open-at" => files::open_at(value),
+        "fill" => files::fill(value),
+
+        "connect" => network::connect(value),
+        "resolve" => network::resolve(value),
+        "udp" => network::udp(),
+        "listen" => network::listen(),
+        "http" => network::http(value),
+
+        "output" => processes::output(value),
+        "output-with" => processes::output_with(value),
+        "launch-with" => processes::launch_with(value),
+        "launch-and-hang" => {
+            processes::launch_with(value);
+            resources::hang()
+        }
+        "output-variable" => processes::output_variable(value),
+        "output-folder" => processes::output_folder(value),
+        "output-nul" => processes::output_nul(),
+        "output-many" => processes::output_many(),
+        "launch" => processes::launch(value),
+        "command" => processes::command(),
+        "command-variable" => processes::command_variable(value),
+        "command-folder" => processes::command_folder(value),
+        "command-path" => processes::command_path(value),
+        "observe" => processes::observe(value),
+        "stop" => processes::stop(value),
+        _ => return None,
+    })
+}
+
+#[cfg(target_arch = "wasm32")]
+fn unreachable() -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn unreachable() -> ! {
+    std::process::abort()
+}

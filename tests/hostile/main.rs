@@ -1,0 +1,29 @@
+//! What a plugin does that means harm, one subject a file, and what holds all the same.
+//!
+//! Each attack is one call of the guest `rogue` in the real engine; after each the kit checks that the record is whole, that the memory of
+//! the host stayed below its ceiling and that another plugin answers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a test says by panicking what is wrong"
+)]
+#![allow(dead_code, reason = "the kit serves several tests, and each uses a part of it")]
+
+#[path = "../kit/guests.rs"]
+mod guests;
+#[path = "../kit/lab.rs"]
+mod lab;
+
+mod answers;
+mod children;
+mod compiled_code;
+mod end;
+mod environment;
+mod files;
+mod floods;
+mod network;
+mod process;
+mod resources;
+mod time;

@@ -1,0 +1,367 @@
+//! Calls exports of real guests in the real engine, and looks at what came of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use worldflux::{
+    config::{Environment, RunOverrides, RunSettings},
+    engine::{CallError, CompiledCache, Engine, ExecutionRequest, Limits, Plugin, PluginFault, Question, Started, StdinKind},
+    imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
+    names::{Bytes, Digest, EndKind, Ending, Export, RunId},
+    plugin::PluginFile,
+    policy::{Folder, Grants, Profile, Rights},
+    sandbox::{Capture, Launcher, StartOptions},
+    store::{Body, Entry, ExecutionKind, Record, read_record},
+};
+
+use crate::guests::{guest, rogue_that_describes};
+
+/// How long an export may take here, unless a test is about time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The most memory that this process ever has, whatever guests do: a few guests at their limit, and the host.
+const MEMORY: u64 = 1_500 << 20;
+
+/// The engine of this process, with two plugins: one that misbehaves and one that must go on answering.
+pub(crate) struct Lab {
+    pub(crate) engine: Engine,
+    pub(crate) rogue: Plugin,
+    rogue_file: PluginFile,
+    healthy: Plugin,
+    healthy_file: PluginFile,
+}
+
+/// The lab of this process.
+pub(crate) fn lab() -> &'static Lab {
+    static LAB: OnceLock<Lab> = OnceLock::new();
+    LAB.get_or_init(|| {
+        let engine = Engine::new(CompiledCache::none(), Limits::default()).unwrap();
+        let [rogue_file, healthy_file] = ["rogue", "bare"].map(|name| PluginFile::read(&guest(name)).unwrap());
+        let load = |file: &PluginFile| engine.load(file.bytes(), file.digest).unwrap();
+        let (rogue, healthy) = (load(&rogue_file), load(&healthy_file));
+        Lab { engine, rogue, rogue_file, healthy, healthy_file }
+    })
+}
+
+/// Run `future` as the host does: on several threads.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+pub(crate) fn launcher() -> Launcher {
+    Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")))
+}
+
+/// One call of `rogue`, as it is made ready.
+pub(crate) struct Attack {
+    export: Export,
+    behaviour: String,
+    patience: Duration,
+    grants: Grants,
+    command: Vec<String>,
+    output: Arc<Capture>,
+    place: tempfile::TempDir,
+}
+
+/// `rogue` does `behaviour` in `export`, with all that it asks for granted.
+pub(crate) fn attack(export: Export, behaviour: &str) -> Attack {
+    let place = tempfile::tempdir().unwrap();
+    for folder in Folder::ALL {
+        fs::create_dir(on_host(place.path(), folder)).unwrap();
+    }
+    let grants = Grants::all_of(&lab().rogue_file.manifest.asks);
+    Attack {
+        export,
+        behaviour: behaviour.to_owned(),
+        patience: PATIENCE,
+        grants,
+        command: vec!["true".to_owned()],
+        output: Arc::default(),
+        place,
+    }
+}
+
+fn on_host(place: &Path, folder: Folder) -> PathBuf {
+    place.join(folder.guest_path().trim_start_matches('/'))
+}
+
+impl Attack {
+    pub(crate) fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// With these grants only, as TOML.
+    pub(crate) fn granted(mut self, grants: &str) -> Self {
+        self.grants = toml::from_str(grants).unwrap();
+        self
+    }
+
+    /// With this as the command that the user typed.
+    pub(crate) fn command<const N: usize>(mut self, argv: [&str; N]) -> Self {
+        self.command = argv.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// Where a folder of the run is on this machine.
+    pub(crate) fn folder(&self, folder: Folder) -> PathBuf {
+        on_host(self.place.path(), folder)
+    }
+
+    /// Do it, then check what holds after every attack: it took its time and no more, the host has its memory, the record is whole, and
+    /// another plugin answers.
+    pub(crate) fn run(self) -> Report {
+        run(self.go())
+    }
+
+    pub(crate) async fn go(self) -> Report {
+        let lab = lab();
+        let rights = Rights {
+            plugin: "rogue".parse().unwrap(),
+            typed: "rogue".into(),
+            digest: lab.rogue_file.digest,
+            asks: lab.rogue_file.manifest.asks.clone(),
+            grants: self.grants.clone(),
+        };
+        let path = self.place.path().join("record.jsonl");
+        let record = Arc::new(Record::create(&path, &RunId::generate()).unwrap());
+        let heard = Arc::new(Heard::default());
+        let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
+        let call = Call {
+            folders: Arc::new(Folders::new(BTreeMap::from(folders))),
+            record: record.clone(),
+            listener: heard.clone(),
+            ..call(self.export, rights, self.patience)
+        };
+        let children = call.children.clone();
+        let begin = Instant::now();
+        let answer = self.ask(lab, call).await;
+        let took = begin.elapsed();
+        assert!(took < self.patience + Duration::from_secs(5), "`{}` took {took:?}", self.behaviour);
+        record.flush().unwrap();
+        worldflux::store::verify_record(&path).unwrap();
+        let entries = read_record(&path).unwrap().collect::<Result<_, _>>().unwrap();
+        assert!(peak_memory() < MEMORY, "`{}` made the host use {} MiB", self.behaviour, peak_memory() >> 20);
+        is_healthy(lab).await;
+        let talk = std::mem::take(&mut *heard.0.lock().unwrap());
+        Report { behaviour: self.behaviour, answer, entries, talk, children, output: self.output, place: self.place }
+    }
+
+    async fn ask(&self, lab: &Lab, call: Call) -> Result<String, CallError> {
+        let settings = json!({ self.export.name(): self.behaviour });
+        let question = question(&settings, self.place.path());
+        let (engine, rogue) = (&lab.engine, &lab.rogue);
+        let said = |details: BTreeMap<String, Value>| details.get("rogue").and_then(Value::as_str).unwrap_or_default().to_owned();
+        match self.export {
+            Export::Describe => {
+                // It gets no settings: what it does stands in the component.
+                let component = rogue_that_describes(&self.behaviour);
+                let rogue = engine.load(&component, Digest::of(&component)).unwrap();
+                engine.describe(&rogue, call).await.map(|answer| said(answer.details))
+            }
+            Export::Doctor => {
+                let findings = engine.doctor(rogue, call, &settings).await?;
+                Ok(findings.into_iter().map(|finding| finding.message).collect())
+            }
+            Export::Plan => engine.plan(rogue, call, &question).await.map(|answer| answer.steps.concat()),
+            Export::BuildEnv => engine.build_env(rogue, call, &question, None).await.map(|answer| said(answer.metadata)),
+            Export::Start => {
+                let call = Call { command: Some(Arc::new(self.launch())), ..call };
+                let started = engine.start(rogue, call, &question, "rogue", &self.request()).await?;
+                Ok(match started {
+                    Started::HostProcess(process) => process.to_string(),
+                    Started::Remote { handle, .. } => handle,
+                })
+            }
+            Export::Poll => engine.poll(rogue, call, &question, "rogue", "p1", "").await.map(|answer| answer.evidence),
+            Export::Kill => engine.kill(rogue, call, &question, "rogue", "p1", Duration::ZERO).await.map(|()| String::new()),
+            Export::Collect => engine.collect(rogue, call, &question, "rogue", "p1", &ended()).await.map(|answer| said(answer.metadata)),
+            Export::Teardown => engine.teardown(rogue, call, &question, None).await.map(|answer| answer.evidence),
+        }
+    }
+
+    fn launch(&self) -> CommandLaunch {
+        CommandLaunch {
+            argv: self.command.iter().map(Into::into).collect(),
+            variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            working_directory: self.folder(Folder::Workspace),
+            profile: Profile::Own,
+            options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
+        }
+    }
+
+    fn request(&self) -> ExecutionRequest {
+        ExecutionRequest {
+            kind: ExecutionKind::Command,
+            index: 0,
+            argv: self.command.clone(),
+            variables: BTreeMap::new(),
+            deadline: None,
+            stdin: StdinKind::Empty,
+        }
+    }
+}
+
+/// What came of an attack.
+pub(crate) struct Report {
+    behaviour: String,
+    /// What `rogue` says of it, or why there is no answer.
+    pub(crate) answer: Result<String, CallError>,
+    /// The record of the call.
+    pub(crate) entries: Vec<Entry>,
+    /// What the listener heard.
+    pub(crate) talk: Vec<Talk>,
+    /// The processes of the call.
+    pub(crate) children: Arc<Children>,
+    /// The output of the command.
+    pub(crate) output: Arc<Capture>,
+    pub(crate) place: tempfile::TempDir,
+}
+
+impl Report {
+    /// How the plugin broke. Anything else, above all a fault of the host, fails the test.
+    #[track_caller]
+    pub(crate) fn fault(&self) -> &PluginFault {
+        match &self.answer {
+            Err(CallError::Fault { fault, .. }) => fault,
+            other => panic!("expected a fault of the plugin in `{}`: {other:?}", self.behaviour),
+        }
+    }
+
+    /// Why its answer cannot be used.
+    #[track_caller]
+    pub(crate) fn bad_answer(&self) -> &str {
+        match self.fault() {
+            PluginFault::BadAnswer(reason) => reason,
+            other => panic!("expected a bad answer: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn trap(&self) -> &str {
+        match self.fault() {
+            PluginFault::Trap(reason) => reason,
+            other => panic!("expected a trap: {other:?}"),
+        }
+    }
+
+    /// What the plugin says came of its act.
+    #[track_caller]
+    pub(crate) fn said(&self) -> &str {
+        self.answer.as_deref().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The refusals in the record, as import and rule.
+    pub(crate) fn denials(&self) -> Vec<(String, String)> {
+        let denial = |entry: &Entry| match &entry.body {
+            Body::Denial { call, denial } => Some((call.import.clone(), denial.rule.clone())),
+            _ => None,
+        };
+        self.entries.iter().filter_map(denial).collect()
+    }
+
+    /// What was done or tried through `import`: the action, and what came of it.
+    pub(crate) fn effects(&self, import: &str) -> Vec<(Value, Option<Value>)> {
+        let outcome_of = |seq: u64| {
+            self.entries.iter().find_map(|entry| match &entry.body {
+                Body::Result { of, outcome } if *of == seq => Some(outcome.clone()),
+                _ => None,
+            })
+        };
+        let effect = |entry: &Entry| match &entry.body {
+            Body::Intent(call) if call.import == import => Some((call.action.clone(), outcome_of(entry.seq))),
+            _ => None,
+        };
+        self.entries.iter().filter_map(effect).collect()
+    }
+
+    /// The lines of the plugin in the record.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |entry: &Entry| match &entry.body {
+            Body::Log { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        self.entries.iter().filter_map(line).collect()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<Talk>>);
+
+impl Listener for Heard {
+    fn hear(&self, talk: Talk) {
+        self.0.lock().unwrap().push(talk);
+    }
+}
+
+/// A call that belongs to no run and may touch nothing.
+pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
+    let base = [("PATH", "/usr/bin:/bin"), ("HOME", "/")].map(|(name, value)| (name.into(), value.into()));
+    Call {
+        export,
+        rights: Arc::new(rights),
+        record: Arc::new(Record::in_memory(&RunId::generate()).unwrap()),
+        listener: Arc::new(Heard::default()),
+        folders: Arc::default(),
+        children: Arc::new(Children::new(launcher())),
+        command: None,
+        program_output: None,
+        base_variables: Arc::new(BTreeMap::from(base)),
+        profile: Profile::Own,
+        deadline: tokio::time::Instant::now() + patience,
+    }
+}
+
+/// Rights without any grant, of a plugin that is not `rogue`.
+pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
+    Rights {
+        plugin: name.parse().unwrap(),
+        typed: name.into(),
+        digest,
+        asks: worldflux::policy::Asks::default(),
+        grants: Grants::default(),
+    }
+}
+
+/// The other plugin answers, and quickly.
+pub(crate) async fn is_healthy(lab: &Lab) {
+    let rights = no_rights("bare", lab.healthy_file.digest);
+    let findings = lab.engine.doctor(&lab.healthy, call(Export::Doctor, rights, PATIENCE), &json!({})).await.unwrap();
+    assert_eq!(findings[0].message, "nothing is needed");
+}
+
+fn question(settings: &Value, place: &Path) -> Question {
+    let overrides = RunOverrides { command: vec!["true".to_owned()], ..RunOverrides::default() };
+    let environment = Environment::from_pairs([("HOME", "/"), ("PATH", "/usr/bin:/bin")]);
+    Question {
+        settings: RunSettings::resolve(&overrides, &environment, place).unwrap(),
+        runtime: "rogue".parse().unwrap(),
+        runtime_settings: settings.clone(),
+        interpreter: None,
+    }
+}
+
+fn ended() -> Ending {
+    Ending {
+        kind: EndKind::Exited { code: 0 },
+        evidence: "exit code 0".into(),
+        started_at: None,
+        ended_at: None,
+        stdout_bytes: Bytes(0),
+        stderr_bytes: Bytes(0),
+        truncated: false,
+    }
+}
+
+/// The most memory that this process ever had, in bytes.
+pub(crate) fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}

@@ -1,0 +1,160 @@
+//! Starts commands under the real supervisor, and looks at the machine from outside.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use worldflux::{
+    names::{Channel, Digest, Export},
+    policy::{self, Asks, CommandRequest, Grants, Permit, Profile, Rights, StartProcess},
+    sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
+};
+
+/// Longest time that anything here is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn launcher() -> Launcher {
+    Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")))
+}
+
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+/// What is to be started; a shell's environment, and `/` as the working directory.
+#[derive(Clone)]
+pub(crate) struct Order {
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) variables: BTreeMap<OsString, OsString>,
+    pub(crate) working_directory: PathBuf,
+    pub(crate) profile: Profile,
+}
+
+pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
+    let path = ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into());
+    Order {
+        argv: argv.into_iter().map(Into::into).collect(),
+        variables: BTreeMap::from([path]),
+        working_directory: "/".into(),
+        profile: Profile::Own,
+    }
+}
+
+pub(crate) fn shell(script: &str) -> Order {
+    order(["sh", "-c", script])
+}
+
+pub(crate) fn python(script: &str) -> Order {
+    order(["python3", "-S", "-c", script])
+}
+
+impl Order {
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    pub(crate) fn permit(self) -> Permit<StartProcess> {
+        let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
+        let grants = Grants::all_of(&asks);
+        let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
+        let Self { argv, variables, working_directory, profile } = self;
+        let request = CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile };
+        policy::start_command(&rights, Export::Start, request).unwrap()
+    }
+
+    pub(crate) async fn try_start(self, options: StartOptions) -> Result<Child, SpawnError> {
+        launcher().start(self.permit(), options).await
+    }
+
+    pub(crate) async fn start(self, options: StartOptions) -> Child {
+        self.try_start(options).await.unwrap()
+    }
+
+    /// Run to the end, with everything that it wrote.
+    pub(crate) async fn output(self, change: impl FnOnce(&mut StartOptions)) -> Output {
+        let events = Arc::new(Events::default());
+        let mut options = StartOptions::new(events.clone());
+        change(&mut options);
+        let begin = Instant::now();
+        let exit = self.start(options).await.wait().await;
+        Output { exit, events: std::mem::take(&mut events.list.lock().unwrap()), took: begin.elapsed() }
+    }
+}
+
+pub(crate) struct Output {
+    pub(crate) exit: Exit,
+    pub(crate) events: Vec<Event>,
+    /// From before the start to after the answer.
+    pub(crate) took: Duration,
+}
+
+impl Output {
+    pub(crate) fn bytes(&self, channel: Channel) -> Vec<u8> {
+        self.events.iter().filter(|event| event.channel == channel).flat_map(|event| event.bytes.clone()).collect()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8(self.bytes(Channel::Stdout)).unwrap()
+    }
+}
+
+/// One piece of output, and when it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) channel: Channel,
+    pub(crate) bytes: Vec<u8>,
+}
+
+#[derive(Default)]
+pub(crate) struct Events {
+    list: Mutex<Vec<Event>>,
+}
+
+impl Events {
+    pub(crate) fn text(&self) -> String {
+        self.list.lock().unwrap().iter().map(|event| String::from_utf8(event.bytes.clone()).unwrap()).collect()
+    }
+}
+
+impl Sink for Events {
+    fn take(&self, channel: Channel, bytes: &[u8]) {
+        assert!(!bytes.is_empty());
+        self.list.lock().unwrap().push(Event { channel, bytes: bytes.to_vec() });
+    }
+}
+
+pub(crate) fn quiet() -> StartOptions {
+    StartOptions::new(Arc::new(Capture::default()))
+}
+
+/// Poll until `condition` holds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// A mark in the environment of a command, by which every process of its tree is found again.
+pub(crate) fn mark() -> String {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    format!("{:016x}", u64::from_ne_bytes(random))
+}
+
+/// The processes that carry the mark, as `pid command line`. Those that have ended and wait to be reaped have no environment.
+pub(crate) fn marked(mark: &str) -> Vec<String> {
+    let has_mark = |environment: Vec<u8>| environment.windows(mark.len()).any(|window| window == mark.as_bytes());
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| fs::read(format!("/proc/{pid}/environ")).is_ok_and(has_mark))
+        .map(|pid| format!("{pid} {}", String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())))
+        .collect()
+}

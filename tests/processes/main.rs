@@ -1,0 +1,12 @@
+//! What the host promises about every process that it starts.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says by panicking what is wrong")]
+
+mod end;
+mod host_death;
+mod input;
+mod kit;
+mod output;
+mod start;
+mod terminal;
+mod tidy;
+mod tree;
