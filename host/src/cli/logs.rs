@@ -27,7 +27,7 @@ pub(super) async fn show(context: &Context, arguments: &LogsArgs) -> Result<Exit
         // Asked before reading: what was written before the end is read after this answer.
         let is_over = is_over(&host, &row)?;
         if log.is_none() {
-            log = open(&path, is_over)?;
+            log = open(&path)?;
         }
         if let Some(log) = &mut log {
             copy(log, &path)?;
@@ -49,10 +49,9 @@ fn is_over(host: &Host, row: &RunRow) -> Result<bool, RunError> {
 }
 
 /// The log, once it is there. A run that ended before its command has none.
-fn open(path: &Path, is_over: bool) -> Result<Option<std::fs::File>, RunError> {
+fn open(path: &Path) -> Result<Option<std::fs::File>, RunError> {
     match std::fs::File::open(path) {
         Ok(log) => Ok(Some(log)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_over => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(RunError::Output { path: path.to_owned(), cause }),
     }

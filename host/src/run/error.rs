@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     config::ConfigError,
     engine::{CallError, LoadError},
-    names::{Digest, RunId, RuntimeName},
+    names::{Digest, RuntimeName},
     plugin::PluginError,
     store::StoreError,
 };
@@ -71,9 +71,6 @@ pub enum RunError {
     /// The strict profile was asked for, and this host cannot keep it.
     #[error("`--sandbox strict` cannot be kept: this version of worldflux cannot confine a command")]
     SandboxUnavailable,
-    /// The run has another host, which still works on it.
-    #[error("run `{0}` is still going on")]
-    StillRunning(RunId),
 }
 
 impl RunError {
@@ -91,7 +88,6 @@ impl RunError {
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
             Self::SandboxUnavailable => Some("run it with `--sandbox own`, if you trust it as you trust your shell".into()),
-            Self::StillRunning(run) => Some(format!("worldflux kill {run}")),
         }
     }
 }

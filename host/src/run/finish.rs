@@ -32,7 +32,6 @@ impl Story {
         let given = manifest.write(&settings.output.join("manifest.json"));
         let reason = &manifest.reason;
         let finished = self.host.state.finish_run(&settings.run_id, manifest.status, reason.code, &reason.message);
-        let _ = self.lock();
         let _ = self.events.send(Event::Finished(Box::new(manifest.clone()))).await;
         flushed.and(kept).and(given).and(finished)?;
         Ok(manifest)

@@ -87,7 +87,8 @@ pub(super) struct Story {
     pub(super) created_at: Moment,
     pub(super) durations: BTreeMap<String, f64>,
     step: (Step, Instant),
-    lock: RunLock,
+    /// Held until the story is over: whoever can take it knows that this host is gone.
+    _lock: RunLock,
 }
 
 impl Host {
@@ -162,7 +163,7 @@ impl Story {
             created_at: prepared.created_at,
             durations: BTreeMap::new(),
             step: (Step::Open, Instant::now()),
-            lock: prepared.lock,
+            _lock: prepared.lock,
             resolved,
             host,
         };
@@ -258,11 +259,6 @@ impl Story {
 
     pub(super) fn summarize(&mut self, kind: ExecutionKind, index: u32, argv: &[String], ending: Option<&Ending>, log: &str) {
         self.executions.push(ExecutionSummary { kind, index, argv: argv.to_vec(), ending: ending.cloned(), log: Some(log.to_owned()) });
-    }
-
-    /// The run is written down as over: from here on nobody takes it for abandoned.
-    pub(super) fn lock(&self) -> &RunLock {
-        &self.lock
     }
 }
 
