@@ -143,6 +143,7 @@ fn permit() -> Result<Permit<StartProcess>> {
         path_prefix: vec![],
         working_directory: "/".into(),
         profile: Profile::Own,
+        places: policy::Places::default(),
     };
     Ok(policy::start_command(&rights, Export::Start, request)?)
 }

@@ -12,7 +12,7 @@ use std::{
 
 use worldflux::{
     names::{Channel, Digest, Export},
-    policy::{self, Asks, CommandRequest, Grants, Permit, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Permit, Places, Profile, Rights, StartProcess},
     sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
 };
 
@@ -34,6 +34,7 @@ pub(crate) struct Order {
     pub(crate) variables: BTreeMap<OsString, OsString>,
     pub(crate) working_directory: PathBuf,
     pub(crate) profile: Profile,
+    pub(crate) places: Places,
 }
 
 pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
@@ -43,6 +44,7 @@ pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Ord
         variables: BTreeMap::from([path]),
         working_directory: "/".into(),
         profile: Profile::Own,
+        places: Places::default(),
     }
 }
 
@@ -64,8 +66,9 @@ impl Order {
         let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
         let grants = Grants::all_of(&asks);
         let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
-        let Self { argv, variables, working_directory, profile } = self;
-        let request = CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile };
+        let Self { argv, variables, working_directory, profile, places } = self;
+        let request =
+            CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile, places };
         policy::start_command(&rights, Export::Start, request).unwrap()
     }
 

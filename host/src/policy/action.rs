@@ -2,19 +2,10 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::ask::{Access, Folder};
-
-/// What a child process sees of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// What the user's shell would see; only the process tree is contained.
-    Own,
-    /// Only what was granted.
-    Strict,
-}
+use super::{
+    ask::{Access, Folder},
+    confinement::Confinement,
+};
 
 /// Start a process on this machine, with everything that decides what it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +16,8 @@ pub struct StartProcess {
     pub variables: BTreeMap<OsString, OsString>,
     /// Where it runs, on this machine.
     pub working_directory: PathBuf,
-    /// What it sees.
-    pub profile: Profile,
+    /// What it sees of the machine.
+    pub confinement: Confinement,
 }
 
 /// Open a folder of the run for the plugin.

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    action::{HostTool, OpenFolder, Profile, StartProcess},
+    action::{HostTool, OpenFolder, StartProcess},
     ask::{Access, Folder},
+    confinement::{Confinement, Places, Profile, View},
     denial::Denial,
     permit::Permit,
     process,
@@ -32,6 +33,8 @@ pub struct CommandRequest {
     pub working_directory: PathBuf,
     /// What it sees.
     pub profile: Profile,
+    /// The folders of the run that it sees where that is strict.
+    pub places: Places,
 }
 
 /// A program of the plugin's choice.
@@ -51,6 +54,8 @@ pub struct ProgramRequest {
     pub working_directory: PathBuf,
     /// What it sees.
     pub profile: Profile,
+    /// The folders of the run that it sees where that is strict.
+    pub places: Places,
 }
 
 /// Whether the user's command may be launched like this.
@@ -70,7 +75,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        profile: request.profile,
+        confinement: confine(request.profile, request.places),
     }))
 }
 
@@ -85,7 +90,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
-    Ok(Permit::grant(StartProcess { argv, variables, working_directory, profile: request.profile }))
+    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(request.profile, request.places) }))
 }
 
 /// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
@@ -106,7 +111,18 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
     };
     let argv = [program].iter().chain(fixed).chain(arguments).map(OsString::from).collect();
     let variables = BTreeMap::from([(OsString::from("PATH"), path.to_owned()), (OsString::from("LC_ALL"), OsString::from("C"))]);
-    Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), profile: Profile::Own })
+    Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), confinement: Confinement::Own })
+}
+
+/// How a process of this profile is confined.
+fn confine(profile: Profile, places: Places) -> Confinement {
+    match profile {
+        Profile::Own => Confinement::Own,
+        Profile::Strict => {
+            let Places { reads, writes } = places;
+            Confinement::Strict(View { reads, writes, ..View::default() })
+        }
+    }
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -148,6 +164,7 @@ mod tests {
             path_prefix: vec![],
             working_directory: "/work".into(),
             profile: Profile::Own,
+            places: Places::default(),
         }
     }
 
@@ -160,6 +177,7 @@ mod tests {
             added_variables: BTreeMap::new(),
             working_directory: "/work".into(),
             profile: Profile::Strict,
+            places: Places::default(),
         }
     }
 

@@ -3,10 +3,11 @@
 //! Never: looks at a clock, a disk, the environment or the network; acts. A mechanism elsewhere takes the permit in its signature, and
 //! only `decide` can make one, so a forgotten check does not compile.
 //! Callers: imports, before every effect; run, for the few programs that the host itself starts.
-//! Read in order: ask, grant, rights, action, permit, denial, decide, then the rules: process, variable.
+//! Read in order: ask, grant, rights, confinement, action, permit, denial, decide, then the rules: process, variable.
 
 mod action;
 mod ask;
+mod confinement;
 mod decide;
 mod denial;
 mod grant;
@@ -15,8 +16,9 @@ mod process;
 mod rights;
 mod variable;
 
-pub use action::{HostTool, OpenFolder, Profile, StartProcess};
+pub use action::{HostTool, OpenFolder, StartProcess};
 pub use ask::{Access, Asks, Folder, FolderAsk, ProgramAsk, ProgramName, Purpose};
+pub use confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View};
 pub use decide::{CommandRequest, ProgramRequest, host_tool, open_folder, start_command, start_program};
 pub use denial::Denial;
 pub use grant::Grants;

@@ -29,7 +29,7 @@ use super::{
     warden::{Limits, Warden},
     wire::{HELPER_ARGUMENT, Launch, Report, Step, shown},
 };
-use crate::policy::{Permit, Profile, StartProcess};
+use crate::policy::{Confinement, Permit, StartProcess};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -114,7 +114,7 @@ fn check(process: &StartProcess) -> Result<(), SpawnError> {
     let invalid = |what: String, reason| Err(SpawnError::Invalid { what, reason });
     let has_nul = |text: &OsStr| text.as_bytes().contains(&0);
     let Some(program) = process.argv.first() else { return invalid("an empty command".into(), "there is no program in it") };
-    if process.profile == Profile::Strict {
+    if process.confinement != Confinement::Own {
         return Err(SpawnError::ProfileUnavailable { program: shown(program) });
     }
     for (index, argument) in process.argv.iter().enumerate() {

@@ -4,6 +4,7 @@
 //! are the same program, so the format has no versions.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io::{self, IoSlice, IoSliceMut, Read, Write},
     mem::MaybeUninit,
@@ -22,7 +23,10 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use crate::policy::{Profile, StartProcess};
+use crate::{
+    names::Bytes,
+    policy::{ChildLimits, Confinement, Least, Level, StartProcess, View},
+};
 
 /// Longest message.
 ///
@@ -101,9 +105,9 @@ impl Step {
 
 /// Send `launch` and the three streams of the command.
 pub(super) fn send_launch(socket: &UnixStream, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<()> {
-    let StartProcess { argv, variables, working_directory, profile } = &launch.process;
+    let StartProcess { argv, variables, working_directory, confinement } = &launch.process;
     let mut message = Writer::default();
-    message.number(u32::from(*profile == Profile::Strict));
+    message.confinement(confinement)?;
     message.number(u32::from(launch.shares_terminal));
     message.bytes(working_directory.as_os_str().as_bytes())?;
     message.count(argv.len())?;
@@ -147,12 +151,12 @@ pub(super) fn receive_launch(socket: &UnixStream) -> io::Result<(Launch, [OwnedF
 
     let body = receive_body(socket, length)?;
     let mut message = Reader(&body);
-    let profile = if message.number()? == 0 { Profile::Own } else { Profile::Strict };
+    let confinement = message.confinement()?;
     let shares_terminal = message.number()? != 0;
     let working_directory = PathBuf::from(message.text()?);
     let argv = (0..message.number()?).map(|_| message.text()).collect::<io::Result<_>>()?;
     let variables = (0..message.number()?).map(|_| Ok((message.text()?, message.text()?))).collect::<io::Result<_>>()?;
-    Ok((Launch { process: StartProcess { argv, variables, working_directory, profile }, shares_terminal }, streams))
+    Ok((Launch { process: StartProcess { argv, variables, working_directory, confinement }, shares_terminal }, streams))
 }
 
 /// Send one request.
@@ -267,6 +271,29 @@ impl Writer {
         Ok(())
     }
 
+    fn confinement(&mut self, confinement: &Confinement) -> io::Result<()> {
+        let Confinement::Strict(view) = confinement else {
+            self.number(0);
+            return Ok(());
+        };
+        self.number(1);
+        for paths in [&view.reads, &view.writes] {
+            self.count(paths.len())?;
+            for path in paths {
+                self.bytes(path.as_os_str().as_bytes())?;
+            }
+        }
+        self.number(u32::from(view.gpu));
+        self.count(Level::ALL.iter().position(|level| *level == view.least.0).unwrap_or_default())?;
+        let ChildLimits { processes, memory, file } = view.limits;
+        self.number(processes);
+        for limit in [memory, file] {
+            self.number(u32::from(limit.is_some()));
+            self.long(limit.map_or(0, |Bytes(bytes)| bytes));
+        }
+        Ok(())
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.count(bytes.len())?;
         self.0.extend_from_slice(bytes);
@@ -287,6 +314,29 @@ impl Reader<'_> {
         let (number, rest) = self.0.split_first_chunk().ok_or_else(broken)?;
         self.0 = rest;
         Ok(u64::from_le_bytes(*number))
+    }
+
+    fn confinement(&mut self) -> io::Result<Confinement> {
+        if self.number()? == 0 {
+            return Ok(Confinement::Own);
+        }
+        let (reads, writes) = (self.paths()?, self.paths()?);
+        let gpu = self.number()? != 0;
+        let least = usize::try_from(self.number()?).ok().and_then(|index| Level::ALL.get(index)).copied();
+        let processes = self.number()?;
+        let (memory, file) = (self.limit()?, self.limit()?);
+        let least = Least(least.ok_or_else(broken)?);
+        Ok(Confinement::Strict(View { reads, writes, gpu, least, limits: ChildLimits { processes, memory, file } }))
+    }
+
+    fn paths(&mut self) -> io::Result<BTreeSet<PathBuf>> {
+        (0..self.number()?).map(|_| self.text().map(PathBuf::from)).collect()
+    }
+
+    fn limit(&mut self) -> io::Result<Option<Bytes>> {
+        let is_there = self.number()? != 0;
+        let bytes = self.long()?;
+        Ok(is_there.then_some(Bytes(bytes)))
     }
 
     fn text(&mut self) -> io::Result<OsString> {
@@ -314,7 +364,13 @@ mod tests {
             argv: vec!["".into(), odd.clone()],
             variables: BTreeMap::from([(odd.clone(), "".into()), ("A".into(), odd.clone())]),
             working_directory: odd.into(),
-            profile: Profile::Strict,
+            confinement: Confinement::Strict(View {
+                reads: BTreeSet::from(["/a".into(), "/b".into()]),
+                writes: BTreeSet::from(["/c".into()]),
+                gpu: true,
+                least: Least(Level::KernelFilter),
+                limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },
+            }),
         };
         let launch = Launch { process, shares_terminal: true };
         let (here, there) = UnixStream::pair().unwrap();

@@ -16,7 +16,7 @@ use super::{
     watch::{self, Command},
 };
 use crate::{
-    policy::Profile,
+    policy::Confinement,
     sandbox::wire::{self, HELPER_ARGUMENT, Launch, Report, Step},
 };
 
@@ -76,7 +76,7 @@ impl Failed {
 fn prepare(launch: &Launch) -> Result<(PathBuf, Group), Failed> {
     let process = &launch.process;
     let setup = |error: rustix::io::Errno| Failed::new(Step::Setup, &error.into(), "");
-    if process.profile != Profile::Own {
+    if process.confinement != Confinement::Own {
         let error = std::io::ErrorKind::Unsupported.into();
         return Err(Failed::new(Step::Profile, &error, ""));
     }
