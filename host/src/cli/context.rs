@@ -41,11 +41,22 @@ impl Context {
 
     /// The front door of the library.
     pub(super) fn host(&self) -> Result<Arc<Host>, RunError> {
+        self.host_with(Launcher::default())
+    }
+
+    /// The front door of the library, where `programs` of this machine will be wanted in a moment: their supervisors start meanwhile.
+    pub(super) fn host_that_starts(&self, programs: usize) -> Result<Arc<Host>, RunError> {
+        let launcher = Launcher::default();
+        launcher.prepare(programs);
+        self.host_with(launcher)
+    }
+
+    fn host_with(&self, launcher: Launcher) -> Result<Arc<Host>, RunError> {
         let options = HostOptions {
             folders: self.folders()?,
             plugins: self.global.plugins.clone(),
             environment: self.environment.clone(),
-            launcher: Launcher::default(),
+            launcher,
         };
         Ok(Arc::new(Host::open(options)?))
     }

@@ -2,16 +2,24 @@
 
 use serde_json::Value;
 
-use super::{args::RuntimeVerb, context::Context, entry::wait, exit::Exit, output::Mark, rights};
+use super::{
+    args::RuntimeVerb,
+    context::Context,
+    entry::{wait, wait_for_one},
+    exit::Exit,
+    output::Mark,
+    rights,
+};
 use crate::{
     engine::{Finding, Severity},
     plugin::{Catalog, Source},
-    run::{Health, RunError},
+    run::{Health, PROBES, RunError},
 };
 
 pub(super) fn runtime(context: &Context, verb: RuntimeVerb) -> Result<Exit, RunError> {
     match verb {
         RuntimeVerb::List => Ok(list(context)),
+        RuntimeVerb::Doctor { names } if names.len() == 1 => wait_for_one(doctor(context, &names)),
         RuntimeVerb::Doctor { names } => wait(doctor(context, &names)),
         RuntimeVerb::Info { name } => wait(info(context, &name)),
     }
@@ -34,7 +42,8 @@ fn list(context: &Context) -> Exit {
 }
 
 async fn doctor(context: &Context, names: &[String]) -> Result<Exit, RunError> {
-    let host = context.host()?;
+    let plugins = if names.is_empty() { context.plugin_paths().len() + 1 } else { names.len() };
+    let host = context.host_that_starts(PROBES * plugins)?;
     let mut health = Health::new();
     if names.is_empty() {
         health = host.doctor_all().await;
@@ -42,7 +51,10 @@ async fn doctor(context: &Context, names: &[String]) -> Result<Exit, RunError> {
     for name in names {
         health.extend(host.doctor(name).await?);
     }
-    Ok(report(context, &health))
+    let exit = report(context, &health);
+    // Nothing in it is to be written any more. The system takes back all of it at once, faster than it can be taken down piece by piece.
+    std::mem::forget(host);
+    Ok(exit)
 }
 
 /// Print findings, those of one runtime together, and tell whether one of them blocks runs.
