@@ -52,12 +52,8 @@ impl Context {
     }
 
     fn host_with(&self, launcher: Launcher) -> Result<Arc<Host>, RunError> {
-        let options = HostOptions {
-            folders: self.folders()?,
-            plugins: self.global.plugins.clone(),
-            environment: self.environment.clone(),
-            launcher,
-        };
+        let options =
+            HostOptions { folders: self.folders()?, plugins: self.global.plugins.clone(), environment: self.environment.clone(), launcher };
         Ok(Arc::new(Host::open(options)?))
     }
 }

@@ -8,8 +8,9 @@
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher.
-//! Read in order: options, launcher, helper, spare, child, warden, pump, stream, wire, error, proc, then the supervisor's side.
+//! Read in order: options, launcher, helper, spare, child, warden, pump, stream, buffers, wire, error, proc, then the supervisor's side.
 
+mod buffers;
 mod child;
 mod error;
 mod helper;
