@@ -15,7 +15,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Profile, Rights},
+    policy::{Folder, Grants, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -125,6 +125,7 @@ impl Attack {
         let rights = Rights {
             plugin: "rogue".parse().unwrap(),
             typed: "rogue".into(),
+            origin: Origin::Bundled,
             digest: lab.rogue_file.digest,
             asks: lab.rogue_file.manifest.asks.clone(),
             grants: self.grants.clone(),
@@ -188,6 +189,7 @@ impl Attack {
 
     fn launch(&self) -> CommandLaunch {
         CommandLaunch {
+            kind: ExecutionKind::Command,
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),
@@ -323,6 +325,7 @@ pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
     Rights {
         plugin: name.parse().unwrap(),
         typed: name.into(),
+        origin: Origin::Added,
         digest,
         asks: worldflux::policy::Asks::default(),
         grants: Grants::default(),

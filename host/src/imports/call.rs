@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::children::Children;
 use crate::{
     names::{Export, Failure},
-    policy::{Folder, Profile, Rights},
+    policy::{Access, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Sink, StartOptions},
-    store::Record,
+    store::{ExecutionKind, Record},
     workspace::{GuestPath, Root},
 };
 
@@ -39,7 +39,7 @@ pub struct Call {
     pub program_output: Option<Arc<dyn Sink>>,
     /// Variables that other programs start with.
     pub base_variables: Arc<BTreeMap<OsString, OsString>>,
-    /// What other programs see of the machine.
+    /// What the user wants other programs to see of the machine.
     pub profile: Profile,
     /// When the call has to be over.
     pub deadline: Instant,
@@ -47,13 +47,15 @@ pub struct Call {
 
 /// The user's command, ready to be launched once.
 pub struct CommandLaunch {
+    /// What it is for: a setup line may change the environment, which others only read.
+    pub kind: ExecutionKind,
     /// What the user typed.
     pub argv: Vec<OsString>,
     /// Its variables, whole.
     pub variables: BTreeMap<OsString, OsString>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
-    /// What it sees of the machine.
+    /// What the user wants it to see of the machine.
     pub profile: Profile,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
@@ -74,6 +76,42 @@ impl Folders {
     #[must_use]
     pub fn host(&self, folder: Folder) -> Option<&Path> {
         self.0.get(&folder).map(PathBuf::as_path)
+    }
+
+    /// What a strict program of the plugin sees of them: each folder as the plugin itself may open it.
+    pub(super) fn seen_by_program(&self, rights: &Rights) -> Places {
+        let mut places = Places::default();
+        for folder in Folder::ALL {
+            let access = open_folder(rights, folder).map(|permit| permit.into_action().access);
+            self.add(&mut places, folder, access);
+        }
+        places
+    }
+
+    /// What the user's command sees of them where it is strict: workspace and output to change, sources, assets and the environment to
+    /// read. A setup line is there to change the environment.
+    pub(super) fn seen_by_command(&self, kind: ExecutionKind) -> Places {
+        let environment = if kind == ExecutionKind::Setup { Access::Write } else { Access::Read };
+        let mut places = Places::default();
+        for (folder, access) in [
+            (Folder::Workspace, Access::Write),
+            (Folder::Output, Access::Write),
+            (Folder::Source, Access::Read),
+            (Folder::Assets, Access::Read),
+            (Folder::Env, environment),
+        ] {
+            self.add(&mut places, folder, Some(access));
+        }
+        places
+    }
+
+    fn add(&self, places: &mut Places, folder: Folder, access: Option<Access>) {
+        let (Some(access), Some(path)) = (access, self.host(folder)) else { return };
+        let set = match access {
+            Access::Read => &mut places.reads,
+            Access::Write => &mut places.writes,
+        };
+        set.insert(path.to_owned());
     }
 
     /// The directory that a guest path means, on this machine. Links are not followed, so it is inside its folder.

@@ -31,9 +31,9 @@ pub struct CommandRequest {
     pub path_prefix: Vec<PathBuf>,
     /// Where it runs, on this machine, already known to be inside the workspace.
     pub working_directory: PathBuf,
-    /// What it sees.
+    /// What the user wants it to see. With a plugin that was added it is strict whatever stands here.
     pub profile: Profile,
-    /// The folders of the run that it sees where that is strict.
+    /// The folders of the run that it sees where it is strict.
     pub places: Places,
 }
 
@@ -52,9 +52,9 @@ pub struct ProgramRequest {
     pub added_variables: BTreeMap<String, String>,
     /// Where it runs, on this machine, already known to be inside a granted folder.
     pub working_directory: PathBuf,
-    /// What it sees.
+    /// What the user wants it to see. With a plugin that was added it is strict whatever stands here.
     pub profile: Profile,
-    /// The folders of the run that it sees where that is strict.
+    /// The folders of the run that it sees where it is strict.
     pub places: Places,
 }
 
@@ -75,7 +75,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(request.profile, request.places),
+        confinement: confine(rights, request.profile, request.places),
     }))
 }
 
@@ -90,7 +90,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
-    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(request.profile, request.places) }))
+    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(rights, request.profile, request.places) }))
 }
 
 /// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
@@ -114,9 +114,9 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
     Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), confinement: Confinement::Own })
 }
 
-/// How a process of this profile is confined.
-fn confine(profile: Profile, places: Places) -> Confinement {
-    match profile {
+/// How a process that this plugin starts is confined.
+fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
+    match rights.profile(wanted) {
         Profile::Own => Confinement::Own,
         Profile::Strict => {
             let Places { reads, writes } = places;
@@ -143,13 +143,14 @@ mod tests {
     use super::*;
     use crate::{
         names::Digest,
-        policy::{Asks, Grants},
+        policy::{Asks, Grants, Origin},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
         Rights {
             plugin: "test".parse().unwrap(),
             typed: "test".into(),
+            origin: Origin::Bundled,
             digest: Digest::of(b""),
             asks: toml::from_str(asks).unwrap(),
             grants: toml::from_str(grants).unwrap(),
@@ -244,12 +245,23 @@ mod tests {
         assert_eq!(access(&ask("/source", "write"), "folders = { '/source' = 'write' }", Folder::Source), Some(Access::Read));
     }
 
+    #[test]
+    fn what_an_added_plugin_starts_is_strict_whatever_was_wanted() {
+        let own = rights("command = 'run it'", "command = true");
+        let added = Rights { origin: Origin::Added, ..own.clone() };
+        let places = Places { reads: ["/source".into()].into(), writes: ["/work".into()].into() };
+        let start = |rights| start_command(rights, Export::Start, CommandRequest { places: places.clone(), ..command() }).unwrap();
+        assert_eq!(start(&own).action().confinement, Confinement::Own);
+        let Places { reads, writes } = places.clone();
+        assert_eq!(start(&added).action().confinement, Confinement::Strict(View { reads, writes, ..View::default() }));
+    }
+
     proptest! {
         #[test]
         fn a_permit_for_a_program_needs_its_exact_name(asked in "[a-z]{1,4}", granted in "[a-z]{1,4}", wanted in "[a-z./-]{1,4}") {
             let asks: Asks = toml::from_str(&format!("[[program]]\nname='{asked}'\npurpose='x'\nduring=['doctor']")).unwrap();
             let grants: Grants = toml::from_str(&format!("programs=['{granted}']")).unwrap();
-            let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
+            let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), origin: Origin::Added, digest: Digest::of(b""), asks, grants };
             let allowed = start_program(&rights, Export::Doctor, program(&wanted)).is_ok();
             prop_assert_eq!(allowed, asked == wanted && granted == wanted);
         }

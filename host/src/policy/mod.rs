@@ -23,4 +23,4 @@ pub use decide::{CommandRequest, ProgramRequest, host_tool, open_folder, start_c
 pub use denial::Denial;
 pub use grant::Grants;
 pub use permit::Permit;
-pub use rights::Rights;
+pub use rights::{Origin, Rights};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ask::Asks, grant::Grants};
+use super::{ask::Asks, confinement::Profile, grant::Grants};
 use crate::names::{Digest, RuntimeName};
 
 /// A plugin, by name and digest, with its asks and the user's grants for exactly this digest.
@@ -12,10 +12,34 @@ pub struct Rights {
     pub plugin: RuntimeName,
     /// How a person names it on the command line: its name, or the file that it is in. A cure that is typed as it stands has to work.
     pub typed: String,
+    /// Where it came from.
+    pub origin: Origin,
     /// Digest of the component's bytes.
     pub digest: Digest,
     /// What it asks for.
     pub asks: Asks,
     /// What it is granted.
     pub grants: Grants,
+}
+
+/// Where a plugin came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// With the program that the user chose to run.
+    Bundled,
+    /// From somebody else.
+    Added,
+}
+
+impl Rights {
+    /// What a process sees that this plugin starts, where the user wants `wanted` for the own command. Nobody can want `own` for a plugin
+    /// that somebody else wrote.
+    #[must_use]
+    pub const fn profile(&self, wanted: Profile) -> Profile {
+        match self.origin {
+            Origin::Bundled => wanted,
+            Origin::Added => Profile::Strict,
+        }
+    }
 }

@@ -71,7 +71,7 @@ impl Story {
                 .and_then(|outcome| outcome.cost)
                 .map(|Cost { amount, basis, is_final }| store::Cost::new(amount, basis, is_final)),
             capabilities: self.capabilities(),
-            sandbox: SandboxSection { profile: settings.sandbox, level: "process-tree".to_owned() },
+            sandbox: SandboxSection { profile: self.profile(), level: "process-tree".to_owned() },
             executions: std::mem::take(&mut self.executions),
             environment: self.environment_used.take().map(|(row, reused)| EnvironmentUsed {
                 id: row.id,
