@@ -135,7 +135,7 @@ impl Attack {
         let heard = Arc::new(Heard::default());
         let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
         let call = Call {
-            folders: Arc::new(Folders::new(BTreeMap::from(folders))),
+            folders: Arc::new(Folders::open(folders).unwrap()),
             record: record.clone(),
             listener: heard.clone(),
             ..call(self.export, rights, self.patience)

@@ -52,12 +52,12 @@ impl Guest {
         wasi.stdout(stdout).stderr(stderr).max_random_size(RANDOM).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         for folder in Folder::ALL {
             let Some(permit) = open_folder(&call.rights, folder) else { continue };
-            let Some(path) = call.folders.host(folder) else { continue };
+            let Some(root) = call.folders.root(folder) else { continue };
             let perms = match permit.into_action().access {
                 Access::Read => FsPerms::ReadOnly,
                 Access::Write => FsPerms::ReadWrite,
             };
-            wasi.preopened_dir(path, folder.guest_path(), perms)?;
+            wasi.preopened_dir(root.pinned(), folder.guest_path(), perms)?;
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);

@@ -87,7 +87,7 @@ impl Host {
             folders.insert(Folder::Workspace, current);
         }
         let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;
-        Ok(Call { folders: Arc::new(Folders::new(folders)), ..call })
+        Ok(Call { folders: Arc::new(Folders::open(folders)?), ..call })
     }
 }
 
