@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
-    ask::{Access, Folder},
-    confinement::{Confinement, Places, Profile, View},
+    confinement::{Confinement, Least, Places, Profile, View},
     denial::Denial,
+    device::Device,
+    folder::{Access, Folder, FolderName},
     permit::Permit,
     process,
     rights::Rights,
@@ -75,7 +76,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(request.profile, request.places),
+        confinement: confine(rights, request.profile, request.places),
     }))
 }
 
@@ -90,16 +91,25 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
-    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(request.profile, request.places) }))
+    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(rights, request.profile, request.places) }))
 }
 
 /// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
 #[must_use]
 pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>> {
-    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == folder).map(|ask| ask.access).max();
-    let granted = rights.grants.folders.get(&folder).copied();
-    let access = asked?.min(granted?).min(folder.most());
-    Some(Permit::grant(OpenFolder { folder, access }))
+    let name = FolderName::Run(folder);
+    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == name).map(|ask| ask.access).max();
+    let access = asked?.min(rights.grants.access(folder)?).min(folder.most());
+    Some(Permit::grant(OpenFolder { folder: name, access }))
+}
+
+/// The folders of this machine that the plugin may open. The user's grant is enough: a plugin cannot know where somebody's data is.
+#[must_use]
+pub fn open_machine_folders(rights: &Rights) -> Vec<Permit<OpenFolder>> {
+    let open = |(folder, access): (&super::folder::MachineFolder, Access)| {
+        Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access })
+    };
+    rights.grants.machine_folders().map(open).collect()
 }
 
 /// The host's own use of a program. Always allowed: what it does is fixed here, argument by argument.
@@ -114,15 +124,23 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
     Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), confinement: Confinement::Own })
 }
 
-/// How a process of this profile is confined.
-fn confine(profile: Profile, places: Places) -> Confinement {
-    match profile {
-        Profile::Own => Confinement::Own,
-        Profile::Strict => {
-            let Places { reads, writes } = places;
-            Confinement::Strict(View { reads, writes, ..View::default() })
-        }
+/// How a process of this profile is confined: it sees the folders of the run that belong to it, and what the user granted.
+fn confine(rights: &Rights, profile: Profile, places: Places) -> Confinement {
+    if profile == Profile::Own || rights.grants.is_unconfined() {
+        return Confinement::Own;
     }
+    let Places { mut reads, mut writes } = places;
+    for (folder, access) in rights.grants.machine_folders() {
+        let places = if access == Access::Write { &mut writes } else { &mut reads };
+        places.insert(folder.path().to_owned());
+    }
+    Confinement::Strict(View {
+        reads,
+        writes,
+        gpu: rights.grants.devices.contains(&Device::Gpu),
+        least: Least(rights.grants.least()),
+        limits: rights.resources().limits(),
+    })
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -142,8 +160,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        names::Digest,
-        policy::{Asks, Grants},
+        names::{Bytes, Digest},
+        policy::{Asks, ChildLimits, Grants, Level},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
@@ -242,6 +260,32 @@ mod tests {
         assert_eq!(access(&both, "folders = { '/workspace' = 'read' }", Folder::Workspace), Some(Access::Read));
         assert_eq!(access(&both, "folders = { '/workspace' = 'write' }", Folder::Workspace), Some(Access::Write));
         assert_eq!(access(&ask("/source", "write"), "folders = { '/source' = 'write' }", Folder::Source), Some(Access::Read));
+    }
+
+    fn view(grants: &str) -> Confinement {
+        let asks = format!("{GIT}\n[[resource]]\nname = 'memory'\nmost = '1GiB'\npurpose = 'x'");
+        let rights = rights(&asks, &format!("programs = ['git']\n{grants}"));
+        let places = Places { reads: ["/src".into()].into(), writes: ["/work".into()].into() };
+        let request = ProgramRequest { places, ..program("git") };
+        start_program(&rights, Export::Doctor, request).unwrap().into_action().confinement
+    }
+
+    #[test]
+    fn a_strict_program_sees_its_places_and_what_was_granted_and_nothing_else() {
+        let reads = |extra: &[&str]| ["/src"].iter().chain(extra).map(PathBuf::from).collect();
+        let plain = View { reads: reads(&[]), writes: ["/work".into()].into(), ..View::default() };
+        assert_eq!(view(""), Confinement::Strict(plain.clone()));
+        let granted = View {
+            reads: reads(&["/data/in"]),
+            writes: ["/work".into(), "/data/out".into()].into(),
+            gpu: true,
+            least: Least(Level::KernelFilter),
+            limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
+        };
+        let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
+                      resources = { processes = 64, memory = '4GiB' }";
+        assert_eq!(view(grants), Confinement::Strict(granted), "memory is clipped at what was asked for");
+        assert_eq!(view("level = 'none'"), Confinement::Own, "the user opted out");
     }
 
     proptest! {
