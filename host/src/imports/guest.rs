@@ -15,7 +15,7 @@ use super::{
     process::ProcessContext,
     stdio::Lines,
 };
-use crate::policy::{Access, Folder, open_folder};
+use crate::policy::{Access, Folder, FolderName, OpenFolder, open_folder, open_machine_folders};
 
 /// Resources that one instance may hold: descriptors, streams, pollables, requests. Stops a plugin from growing the host's table.
 const RESOURCES: usize = 4_096;
@@ -53,11 +53,15 @@ impl Guest {
         for folder in Folder::ALL {
             let Some(permit) = open_folder(&call.rights, folder) else { continue };
             let Some(root) = call.folders.root(folder) else { continue };
-            let perms = match permit.into_action().access {
-                Access::Read => FsPerms::ReadOnly,
-                Access::Write => FsPerms::ReadWrite,
-            };
-            wasi.preopened_dir(root.pinned(), folder.guest_path(), perms)?;
+            wasi.preopened_dir(root.pinned(), folder.guest_path(), perms(permit.into_action().access))?;
+        }
+        for permit in open_machine_folders(&call.rights) {
+            let OpenFolder { folder: FolderName::Machine(folder), access } = permit.into_action() else { continue };
+            // One that is gone is not there for the plugin either. One that has become a link is not the folder that was granted.
+            let is_itself = folder.path().canonicalize().is_ok_and(|real| real == folder.path());
+            if is_itself && folder.path().is_dir() {
+                wasi.preopened_dir(folder.path(), folder.as_str(), perms(access))?;
+            }
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
@@ -92,6 +96,13 @@ impl Guest {
     pub(super) fn files(&mut self) -> FilesView<'_> {
         let Self { wasi, table, files, .. } = self;
         FilesView { wasi: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, files }
+    }
+}
+
+const fn perms(access: Access) -> FsPerms {
+    match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
     }
 }
 

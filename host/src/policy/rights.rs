@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ask::Asks, confinement::Profile, grant::Grants};
+use super::{
+    ask::Asks,
+    confinement::Profile,
+    denial::shell_word,
+    grant::Grants,
+    resource::{Amount, Resources},
+};
 use crate::names::{Digest, RuntimeName};
 
 /// A plugin, by name and digest, with its asks and the user's grants for exactly this digest.
@@ -41,5 +47,18 @@ impl Rights {
             Origin::Bundled => wanted,
             Origin::Added => Profile::Strict,
         }
+    }
+
+    /// What its programs may use up: what is granted, and never more than it asks for.
+    pub(super) fn resources(&self) -> Resources {
+        let clip = |amount: Amount| self.asks.most(amount.resource()).filter(|most| amount.is_above(*most)).unwrap_or(amount);
+        self.grants.resources.amounts().into_iter().map(clip).collect()
+    }
+
+    /// The line that grants `what`, to be typed as it stands.
+    pub(super) fn cure(&self, what: &str) -> String {
+        // A file whose name begins with a dash is no option.
+        let typed = if self.typed.starts_with('-') { format!("./{}", self.typed) } else { self.typed.clone() };
+        format!("worldflux plugin grant {} {what}", shell_word(&typed))
     }
 }
