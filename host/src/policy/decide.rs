@@ -9,14 +9,14 @@ use std::{
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
     ask::{Access, Folder},
-    confinement::{Confinement, Places, Profile, View},
+    confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View},
     denial::Denial,
     permit::Permit,
     process,
     rights::Rights,
     variable,
 };
-use crate::names::Export;
+use crate::names::{Bytes, Export};
 
 /// The user's command, and what the plugin wants to add to it.
 #[derive(Debug, Clone)]
@@ -112,6 +112,32 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
     let argv = [program].iter().chain(fixed).chain(arguments).map(OsString::from).collect();
     let variables = BTreeMap::from([(OsString::from("PATH"), path.to_owned()), (OsString::from("LC_ALL"), OsString::from("C"))]);
     Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), confinement: Confinement::Own })
+}
+
+/// The compiler of strangers' components: `program` is this very program, which with these arguments is nothing else. Always allowed, for
+/// the same reason.
+#[must_use]
+pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<StartProcess> {
+    let mut argv = vec![program.as_os_str().to_owned()];
+    argv.extend(arguments.iter().map(OsString::from));
+    // Each thread of the compiler holds one function of the component: their number is a bound of its memory.
+    let variables = BTreeMap::from([(OsString::from("RAYON_NUM_THREADS"), OsString::from("4"))]);
+    let confinement = confine_compiler(program, memory);
+    Permit::grant(StartProcess { argv, variables, working_directory: "/".into(), confinement })
+}
+
+/// What the compiler sees of the machine.
+const COMPILER: Profile = Profile::Own;
+
+/// The best that this machine has proven, whatever that is: the compiler needs nothing but its own program.
+fn confine_compiler(program: &Path, memory: Bytes) -> Confinement {
+    match COMPILER {
+        Profile::Own => Confinement::Own,
+        Profile::Strict => {
+            let limits = ChildLimits { processes: 64, memory: Some(memory), file: Some(Bytes(0)) };
+            Confinement::Strict(View { reads: [program.to_owned()].into(), least: Least(Level::None), limits, ..View::default() })
+        }
+    }
 }
 
 /// How a process of this profile is confined.

@@ -3,7 +3,7 @@
 //! Never: looks at a clock, a disk, the environment or the network; acts. A mechanism elsewhere takes the permit in its signature, and
 //! only `decide` can make one, so a forgotten check does not compile.
 //! Callers: imports, before every effect; run, for the few programs that the host itself starts.
-//! Read in order: ask, grant, rights, confinement, action, permit, denial, decide, then the rules: process, variable.
+//! Read in order: ask, grant, rights, limits, confinement, action, permit, denial, decide, then the rules: process, variable.
 
 mod action;
 mod ask;
@@ -11,6 +11,7 @@ mod confinement;
 mod decide;
 mod denial;
 mod grant;
+mod limits;
 mod permit;
 mod process;
 mod rights;
@@ -19,8 +20,9 @@ mod variable;
 pub use action::{HostTool, OpenFolder, StartProcess};
 pub use ask::{Access, Asks, Folder, FolderAsk, ProgramAsk, ProgramName, Purpose};
 pub use confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View};
-pub use decide::{CommandRequest, ProgramRequest, host_tool, open_folder, start_command, start_program};
+pub use decide::{CommandRequest, ProgramRequest, compiler, host_tool, open_folder, start_command, start_program};
 pub use denial::Denial;
 pub use grant::Grants;
+pub use limits::{Limits, Rate};
 pub use permit::Permit;
 pub use rights::Rights;
