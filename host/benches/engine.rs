@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker};
 use worldflux::{
-    engine::{self, CompiledCache, Engine, Limits},
+    engine::{self, CompiledCache, Compiler, Engine},
     imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
     names::{Digest, Export, RunId},
     plugin::{Catalog, PluginFile},
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
 /// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
 fn describe(runtime: &Runtime) -> Result<Measured> {
     let file = Catalog::open(&[]).find("local")?;
-    let ours = Engine::new(CompiledCache::none(), Limits::default())?;
+    let ours = Engine::new(CompiledCache::none(), Compiler::Here)?;
     let plugin = ours.load(file.bytes(), file.digest)?;
     let call = call(&file)?;
     let (bare, pre) = bare(file.bytes()).map_err(|error| of_wasmtime(&error))?;

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use worldflux::{
     config::{Environment, RunOverrides, RunSettings},
-    engine::{CallError, CompiledCache, Engine, ExecutionRequest, Limits, Plugin, PluginFault, Question, Started, StdinKind},
+    engine::{CallError, CompiledCache, Compiler, Engine, ExecutionRequest, Plugin, PluginFault, Question, Started, StdinKind},
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
@@ -41,7 +41,7 @@ pub(crate) struct Lab {
 pub(crate) fn lab() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
     LAB.get_or_init(|| {
-        let engine = Engine::new(CompiledCache::none(), Limits::default()).unwrap();
+        let engine = Engine::new(CompiledCache::none(), Compiler::Here).unwrap();
         let [rogue_file, healthy_file] = ["rogue", "bare"].map(|name| PluginFile::read(&guest(name)).unwrap());
         let load = |file: &PluginFile| engine.load(file.bytes(), file.digest).unwrap();
         let (rogue, healthy) = (load(&rogue_file), load(&healthy_file));

@@ -6,7 +6,7 @@ use super::{args::RuntimeVerb, context::Context, entry::wait, exit::Exit, output
 use crate::{
     engine::{Finding, Severity},
     plugin::{Catalog, Source},
-    run::{Health, RunError},
+    run::{Doctored, Health, RunError},
 };
 
 pub(super) fn runtime(context: &Context, verb: RuntimeVerb) -> Result<Exit, RunError> {
@@ -33,30 +33,41 @@ fn list(context: &Context) -> Exit {
     Exit::Ok
 }
 
+/// Prints what is found about each runtime as soon as it is there: one that takes long delays nobody else's lines.
 async fn doctor(context: &Context, names: &[String]) -> Result<Exit, RunError> {
     let host = context.host()?;
-    let mut health = Health::new();
-    if names.is_empty() {
-        health = host.doctor_all().await;
+    let as_they_come = |name: &str, doctored: &Doctored| {
+        if !context.output.json {
+            print(context, name, doctored);
+        }
+    };
+    let health = host.doctor_each(names, as_they_come).await?;
+    if context.output.json {
+        context.output.document(&health);
     }
-    for name in names {
-        health.extend(host.doctor(name).await?);
-    }
-    Ok(report(context, &health))
+    Ok(verdict(&health))
 }
 
 /// Print findings, those of one runtime together, and tell whether one of them blocks runs.
 pub(super) fn report(context: &Context, health: &Health) -> Exit {
-    let blocked = health.values().flat_map(|doctored| &doctored.findings).any(|finding| finding.severity == Severity::Error);
     if context.output.json {
         context.output.document(health);
     } else {
         for (name, doctored) in health {
-            for finding in &doctored.findings {
-                context.output.line(&finding_line(name, finding));
-            }
+            print(context, name, doctored);
         }
     }
+    verdict(health)
+}
+
+fn print(context: &Context, name: &str, doctored: &Doctored) {
+    for finding in &doctored.findings {
+        context.output.line(&finding_line(name, finding));
+    }
+}
+
+fn verdict(health: &Health) -> Exit {
+    let blocked = health.values().flat_map(|doctored| &doctored.findings).any(|finding| finding.severity == Severity::Error);
     if blocked { Exit::Blocked } else { Exit::Ok }
 }
 

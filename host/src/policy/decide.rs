@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
-    confinement::{Confinement, Least, Places, Profile, View},
+    confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View},
     denial::Denial,
     device::Device,
     folder::{Access, Folder, FolderName},
@@ -17,7 +17,7 @@ use super::{
     rights::Rights,
     variable,
 };
-use crate::names::Export;
+use crate::names::{Bytes, Export};
 
 /// The user's command, and what the plugin wants to add to it.
 #[derive(Debug, Clone)]
@@ -128,6 +128,19 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
     let argv = [program].iter().chain(fixed).chain(arguments).map(OsString::from).collect();
     let variables = BTreeMap::from([(OsString::from("PATH"), path.to_owned()), (OsString::from("LC_ALL"), OsString::from("C"))]);
     Permit::grant(StartProcess { argv, variables, working_directory: working_directory.to_owned(), confinement: Confinement::Own })
+}
+
+/// The compiler of strangers' components: `program` is this very program, which with these arguments is nothing else. Always allowed, for
+/// the same reason. It runs at the best level that this machine has proven, whatever that is: it needs nothing but its own program.
+#[must_use]
+pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<StartProcess> {
+    let mut argv = vec![program.as_os_str().to_owned()];
+    argv.extend(arguments.iter().map(OsString::from));
+    // Each thread of the compiler holds one function of the component: their number is a bound of its memory.
+    let variables = BTreeMap::from([(OsString::from("RAYON_NUM_THREADS"), OsString::from("4"))]);
+    let limits = ChildLimits { processes: 64, memory: Some(memory), file: Some(Bytes(0)) };
+    let view = View { reads: [program.to_owned()].into(), least: Least(Level::None), limits, ..View::default() };
+    Permit::grant(StartProcess { argv, variables, working_directory: "/".into(), confinement: Confinement::Strict(view) })
 }
 
 /// How a process that this plugin starts is confined: it sees the folders of the run that belong to it, and what the user granted.

@@ -85,6 +85,12 @@ impl RunError {
             Self::Config(error) => error.hint(),
             Self::Plugin(error) => error.hint(),
             Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
+            Self::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. } => {
+                Some("ask the author for a smaller build; `worldflux plugin inspect FILE` shows what it is without compiling it".into())
+            }
+            Self::Load { cause: LoadError::Compiler(_) | LoadError::Engine(_), .. } => {
+                Some("`worldflux doctor` tells what this machine lacks".into())
+            }
             Self::Load { .. } => Some("build it against the WIT of this version, `worldflux --version` names it".into()),
             Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),

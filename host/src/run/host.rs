@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use super::error::RunError;
 use crate::{
     config::{Environment, Folders, GrantFile},
-    engine::{CompiledCache, Engine, Limits},
+    engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
     policy::{Grants, Origin, Rights},
     sandbox::Launcher,
@@ -72,7 +72,7 @@ impl Host {
                 Some(key) => CompiledCache::new(self.state.cache_folder()?, key),
                 None => CompiledCache::none(),
             };
-            Engine::new(cache, Limits::default()).map(Arc::new).map_err(RunError::Engine)
+            Engine::new(cache, Compiler::child(self.launcher.clone())).map(Arc::new).map_err(RunError::Engine)
         };
         self.engine.get_or_try_init(make).await.cloned()
     }
