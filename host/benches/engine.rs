@@ -111,6 +111,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::new()),
+        machine_reads: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now(),
     })

@@ -181,6 +181,8 @@ impl ProcessContext {
         let (name, program) = self.program_name(&command.program)?;
         let working_directory =
             self.call.folders.directory("working-directory", command.working_directory.as_deref().unwrap_or("/workspace"))?;
+        let mut places = self.call.folders.seen_by_program(self.gate.rights());
+        places.reads.extend(self.call.machine_reads.iter().cloned());
         Ok(ProgramRequest {
             name,
             program,
@@ -189,7 +191,7 @@ impl ProcessContext {
             added_variables: variables(&command.variables)?,
             working_directory,
             profile: self.call.profile,
-            places: self.call.folders.seen_by_program(self.gate.rights()),
+            places,
         })
     }
 

@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
-    confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View},
+    confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View},
     denial::Denial,
     device::Device,
     folder::{Access, Folder, FolderName},
     permit::Permit,
     process,
-    rights::Rights,
+    rights::{Origin, Rights},
     variable,
 };
 use crate::names::{Bytes, Export};
@@ -76,7 +76,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(rights, request.profile, request.places),
+        confinement: confine(rights, request.profile, request.places, Network::None),
     }))
 }
 
@@ -92,7 +92,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
     let is_bare = argv.first().is_some_and(|program| !program.as_encoded_bytes().contains(&b'/'));
-    let mut confinement = confine(rights, request.profile, request.places);
+    let mut confinement = confine(rights, request.profile, request.places, network(rights, export));
     if let Confinement::Strict(view) = &mut confinement {
         // What was made in the environment of the run is for the run to start; anything else has its own place on the machine.
         view.tool = is_bare;
@@ -144,7 +144,7 @@ pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<S
 }
 
 /// How a process that this plugin starts is confined: it sees the folders of the run that belong to it, and what the user granted.
-fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
+fn confine(rights: &Rights, wanted: Profile, places: Places, network: Network) -> Confinement {
     if rights.profile(wanted) == Profile::Own || rights.grants.is_unconfined() {
         return Confinement::Own;
     }
@@ -159,8 +159,14 @@ fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
         gpu: rights.grants.devices.contains(&Device::Gpu),
         least: Least(rights.grants.least()),
         limits: rights.resources().limits(),
+        network,
         ..View::default()
     })
+}
+
+/// The network of a program: the machine's while a bundled plugin fills an environment, from the indexes that the user has configured.
+fn network(rights: &Rights, export: Export) -> Network {
+    if rights.origin == Origin::Bundled && export == Export::BuildEnv { Network::Machine } else { Network::None }
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -181,7 +187,7 @@ mod tests {
     use super::*;
     use crate::{
         names::{Bytes, Digest},
-        policy::{Asks, ChildLimits, Grants, Level, Origin},
+        policy::{Asks, ChildLimits, Grants, Level},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
@@ -314,6 +320,7 @@ mod tests {
             least: Least(Level::KernelFilter),
             limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
             tool: true,
+            network: Network::None,
         };
         let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
                       resources = { processes = 64, memory = '4GiB' }";
