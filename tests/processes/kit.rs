@@ -12,7 +12,7 @@ use std::{
 
 use worldflux::{
     names::{Channel, Digest, Export},
-    policy::{self, Asks, CommandRequest, Grants, Permit, Places, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Places, Profile, Rights, StartProcess},
     sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
 };
 
@@ -84,7 +84,14 @@ impl Order {
     pub(crate) fn permit(self) -> Permit<StartProcess> {
         let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
         let grants = Grants::all_of(&asks);
-        let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
+        let rights = Rights {
+            plugin: "test".parse().unwrap(),
+            typed: "test".into(),
+            origin: Origin::Bundled,
+            digest: Digest::of(b""),
+            asks,
+            grants,
+        };
         let Self { argv, variables, working_directory, profile, places } = self;
         let request =
             CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile, places };

@@ -9,7 +9,7 @@ use crate::{
     engine::{self, CallError, Description, Plugin},
     imports::{Call, Children, Folders, Listener, Talk},
     names::{Export, RunId},
-    plugin::PluginFile,
+    plugin::{PluginFile, Source},
     policy::{Profile, Rights},
     store::Record,
 };
@@ -42,7 +42,11 @@ impl Host {
         let loaded = {
             let (engine, file) = (engine.clone(), file.clone());
             // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
-            tokio::task::spawn_blocking(move || engine.load(file.bytes(), file.digest)).await
+            let load = move || match file.source {
+                Source::Bundled => engine.load_bundled(file.bytes(), file.digest),
+                Source::File(_) => engine.load(file.bytes(), file.digest),
+            };
+            tokio::task::spawn_blocking(load).await
         };
         let plugin = loaded
             .unwrap_or_else(|error| Err(engine::LoadError::Engine(error.to_string())))

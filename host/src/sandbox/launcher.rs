@@ -56,6 +56,12 @@ impl Launcher {
         Self { memory: Some(Arc::new(Memory::new(folder))), ..self }
     }
 
+    /// The program that is started as a supervisor.
+    #[must_use]
+    pub fn helper(&self) -> &Path {
+        &self.helper
+    }
+
     /// Start `count` supervisors in the background, for commands that will be wanted in a moment. Starting one takes longer than a short
     /// program runs, and the host has something else to do meanwhile.
     pub fn prepare(&self, count: usize) {

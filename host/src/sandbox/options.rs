@@ -97,6 +97,15 @@ impl Capture {
     }
 }
 
+impl Capture {
+    /// All that came on standard output.
+    #[must_use]
+    pub fn into_stdout(self) -> Vec<u8> {
+        let [stdout, _] = self.streams.into_inner().unwrap_or_else(PoisonError::into_inner);
+        stdout
+    }
+}
+
 impl Sink for Capture {
     fn take(&self, channel: Channel, bytes: &[u8]) {
         let [stdout, stderr] = &mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner);
