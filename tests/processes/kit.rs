@@ -35,6 +35,9 @@ pub(crate) struct Order {
     pub(crate) working_directory: PathBuf,
     pub(crate) profile: Profile,
     pub(crate) places: Places,
+    pub(crate) least: Level,
+    pub(crate) gpu: bool,
+    pub(crate) limits: ChildLimits,
 }
 
 pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
@@ -45,6 +48,9 @@ pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Ord
         working_directory: "/".into(),
         profile: Profile::Own,
         places: Places::default(),
+        least: Level::Full,
+        gpu: false,
+        limits: ChildLimits::default(),
     }
 }
 
