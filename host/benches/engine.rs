@@ -18,11 +18,11 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker};
 use worldflux::{
-    engine::{self, CompiledCache, Engine, Limits},
+    engine::{self, CompiledCache, Compiler, Engine},
     imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
     names::{Digest, Export, RunId},
     plugin::{Catalog, PluginFile},
-    policy::{self, Asks, CommandRequest, Grants, Permit, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Profile, Rights, StartProcess},
     sandbox::{Capture, Launcher, StartOptions},
     store::{self, Record, State},
 };
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
 /// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
 fn describe(runtime: &Runtime) -> Result<Measured> {
     let file = Catalog::open(&[]).find("local")?;
-    let ours = Engine::new(CompiledCache::none(), Limits::default())?;
+    let ours = Engine::new(CompiledCache::none(), Compiler::Here)?;
     let plugin = ours.load(file.bytes(), file.digest)?;
     let call = call(&file)?;
     let (bare, pre) = bare(file.bytes()).map_err(|error| of_wasmtime(&error))?;
@@ -93,8 +93,14 @@ fn of_wasmtime(error: &wasmtime::Error) -> anyhow::Error {
 /// A call as the host makes it outside of a run.
 fn call(file: &PluginFile) -> Result<Call> {
     let asks = file.manifest.asks.clone();
-    let rights =
-        Rights { plugin: file.manifest.plugin.name.clone(), typed: "bench".into(), digest: file.digest, asks, grants: Grants::default() };
+    let rights = Rights {
+        plugin: file.manifest.plugin.name.clone(),
+        typed: "bench".into(),
+        origin: Origin::Bundled,
+        digest: file.digest,
+        asks,
+        grants: Grants::default(),
+    };
     Ok(Call {
         export: Export::Describe,
         rights: Arc::new(rights),
@@ -105,6 +111,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::new()),
+        machine_reads: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now(),
     })
@@ -135,7 +142,7 @@ fn spawn(runtime: &Runtime) -> Result<Measured> {
 fn permit() -> Result<Permit<StartProcess>> {
     let asks: Asks = toml::from_str("command = 'to time it'")?;
     let grants = Grants::all_of(&asks);
-    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), digest: Digest::of(b""), asks, grants };
+    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
     let request = CommandRequest {
         argv: vec!["/usr/bin/true".into()],
         variables: BTreeMap::new(),

@@ -23,3 +23,12 @@ pub mod run;
 pub mod sandbox;
 pub mod store;
 pub mod workspace;
+
+/// Where this program was started again by itself, as the supervisor of a child or as a compiler, be that to the end and return the exit
+/// code; else `None`, at once.
+///
+/// The first line of `main` of every program that uses [`run::Host`] with the default launcher.
+#[must_use]
+pub fn dispatch() -> Option<std::process::ExitCode> {
+    sandbox::dispatch().or_else(engine::dispatch)
+}

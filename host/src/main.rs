@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Started as the supervisor of a child, this program is nothing else.
-    if let Some(code) = worldflux::sandbox::dispatch() {
+    // Started as the supervisor of a child or as a compiler, this program is nothing else.
+    if let Some(code) = worldflux::dispatch() {
         return code;
     }
     worldflux::cli::main(std::env::args_os())

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::json;
 use worldflux::{
-    engine::{CompiledCache, Engine, Limits},
+    engine::{CompiledCache, Compiler, Engine},
     names::{Digest, Export},
 };
 
@@ -42,7 +42,7 @@ impl Cache {
 
     /// Load the component with an engine of its own, call it, and tell how long the loading took.
     fn load(&self, key: [u8; 32]) -> Duration {
-        let engine = Engine::new(CompiledCache::new(self.place.path().to_owned(), key), Limits::default()).unwrap();
+        let engine = Engine::new(CompiledCache::new(self.place.path().to_owned(), key), Compiler::Here).unwrap();
         let digest = Digest::of(&self.component);
         let begin = Instant::now();
         let plugin = engine.load(&self.component, digest).unwrap();
@@ -117,7 +117,7 @@ fn code_that_was_authenticated_with_another_key_is_not_loaded() {
 fn code_of_one_component_does_not_pass_for_that_of_another() {
     let bare = Cache::filled();
     let rogue = Cache::of(fs::read(guest("rogue")).unwrap());
-    let engine = Engine::new(CompiledCache::new(rogue.place.path().to_owned(), KEY), Limits::default()).unwrap();
+    let engine = Engine::new(CompiledCache::new(rogue.place.path().to_owned(), KEY), Compiler::Here).unwrap();
     engine.load(&rogue.component, Digest::of(&rogue.component)).unwrap();
     // The same key, and a name that leads to the other component.
     let stolen = fs::read(rogue.file()).unwrap();

@@ -17,7 +17,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("config", &["names", "policy", "workspace"]),
     ("imports", &["names", "policy", "sandbox", "workspace", "store"]),
     ("plugin", &["names", "policy", "workspace", "store"]),
-    ("engine", &["names", "policy", "workspace", "store", "config", "imports"]),
+    // `sandbox` for the compiler of strangers' components, which is a child.
+    ("engine", &["names", "policy", "sandbox", "workspace", "store", "config", "imports"]),
     ("run", &["names", "policy", "sandbox", "workspace", "store", "config", "imports", "plugin", "engine"]),
     ("cli", &["names", "policy", "sandbox", "workspace", "store", "config", "imports", "plugin", "engine", "run"]),
 ];

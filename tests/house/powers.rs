@@ -13,7 +13,11 @@ const POWERS: &[Power] = &[
         &["wasmtime::", "wasmtime_wasi::", "wasmtime_wasi_http::"],
         &[("engine/", "owns it"), ("imports/", "implements what a guest may call")],
     ),
-    ("reading components", &["wasmparser::"], &[("plugin/", "a file is looked at before it is compiled")]),
+    (
+        "reading components",
+        &["wasmparser::"],
+        &[("plugin/", "a file is looked at before it is compiled"), ("engine/compiler/survey.rs", "so is what its functions look like")],
+    ),
     (
         "starting processes",
         &["Command::new(", "process::Command"],
@@ -60,6 +64,7 @@ const POWERS: &[Power] = &[
             ("main.rs", "hands them to cli"),
             ("cli/detach.rs", "types the same again"),
             ("sandbox/", "the supervisor is this program with one argument"),
+            ("engine/compiler/worker.rs", "and so is the compiler"),
         ],
     ),
     ("making permits", &["Permit::grant("], &[("policy/decide.rs", "so a forgotten check does not compile")]),

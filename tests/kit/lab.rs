@@ -11,11 +11,11 @@ use std::{
 use serde_json::{Value, json};
 use worldflux::{
     config::{Environment, RunOverrides, RunSettings},
-    engine::{CallError, CompiledCache, Engine, ExecutionRequest, Limits, Plugin, PluginFault, Question, Started, StdinKind},
+    engine::{CallError, CompiledCache, Compiler, Engine, ExecutionRequest, Plugin, PluginFault, Question, Started, StdinKind},
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Profile, Rights},
+    policy::{Folder, Grants, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -41,7 +41,7 @@ pub(crate) struct Lab {
 pub(crate) fn lab() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
     LAB.get_or_init(|| {
-        let engine = Engine::new(CompiledCache::none(), Limits::default()).unwrap();
+        let engine = Engine::new(CompiledCache::none(), Compiler::Here).unwrap();
         let [rogue_file, healthy_file] = ["rogue", "bare"].map(|name| PluginFile::read(&guest(name)).unwrap());
         let load = |file: &PluginFile| engine.load(file.bytes(), file.digest).unwrap();
         let (rogue, healthy) = (load(&rogue_file), load(&healthy_file));
@@ -125,6 +125,7 @@ impl Attack {
         let rights = Rights {
             plugin: "rogue".parse().unwrap(),
             typed: "rogue".into(),
+            origin: Origin::Bundled,
             digest: lab.rogue_file.digest,
             asks: lab.rogue_file.manifest.asks.clone(),
             grants: self.grants.clone(),
@@ -134,7 +135,7 @@ impl Attack {
         let heard = Arc::new(Heard::default());
         let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
         let call = Call {
-            folders: Arc::new(Folders::new(BTreeMap::from(folders))),
+            folders: Arc::new(Folders::open(folders).unwrap()),
             record: record.clone(),
             listener: heard.clone(),
             ..call(self.export, rights, self.patience)
@@ -188,6 +189,7 @@ impl Attack {
 
     fn launch(&self) -> CommandLaunch {
         CommandLaunch {
+            kind: ExecutionKind::Command,
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),
@@ -313,6 +315,7 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::from(base)),
+        machine_reads: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now() + patience,
     }
@@ -323,6 +326,7 @@ pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
     Rights {
         plugin: name.parse().unwrap(),
         typed: name.into(),
+        origin: Origin::Added,
         digest,
         asks: worldflux::policy::Asks::default(),
         grants: Grants::default(),

@@ -5,14 +5,14 @@ use std::{
     ffi::OsString,
     fs,
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use worldflux::{
     names::{Channel, Digest, Export},
-    policy::{self, Asks, CommandRequest, Grants, Permit, Places, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Places, Profile, Rights, StartProcess},
     sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Order {
     pub(crate) working_directory: PathBuf,
     pub(crate) profile: Profile,
     pub(crate) places: Places,
+    pub(crate) least: Level,
+    pub(crate) gpu: bool,
+    pub(crate) limits: ChildLimits,
 }
 
 pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
@@ -45,6 +48,9 @@ pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Ord
         working_directory: "/".into(),
         profile: Profile::Own,
         places: Places::default(),
+        least: Level::Full,
+        gpu: false,
+        limits: ChildLimits::default(),
     }
 }
 
@@ -62,10 +68,30 @@ impl Order {
         self
     }
 
+    /// Confined; it can write in these folders.
+    pub(crate) fn strict<P: AsRef<Path>>(mut self, writes: impl IntoIterator<Item = P>) -> Self {
+        self.profile = Profile::Strict;
+        self.places.writes.extend(writes.into_iter().map(|path| path.as_ref().to_owned()));
+        self
+    }
+
+    /// It can read these as well.
+    pub(crate) fn reads<P: AsRef<Path>>(mut self, reads: impl IntoIterator<Item = P>) -> Self {
+        self.places.reads.extend(reads.into_iter().map(|path| path.as_ref().to_owned()));
+        self
+    }
+
     pub(crate) fn permit(self) -> Permit<StartProcess> {
         let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
         let grants = Grants::all_of(&asks);
-        let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
+        let rights = Rights {
+            plugin: "test".parse().unwrap(),
+            typed: "test".into(),
+            origin: Origin::Bundled,
+            digest: Digest::of(b""),
+            asks,
+            grants,
+        };
         let Self { argv, variables, working_directory, profile, places } = self;
         let request =
             CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile, places };

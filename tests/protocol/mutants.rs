@@ -7,7 +7,7 @@ use std::{
 };
 
 use worldflux::{
-    engine::{CompiledCache, Engine, Limits},
+    engine::{CompiledCache, Compiler, Engine},
     plugin::PluginFile,
 };
 
@@ -103,7 +103,7 @@ fn outcome(engine: &Engine, path: &Path) -> &'static str {
 fn a_thousand_mutants_are_refused_or_load() {
     let whole = fs::read(guest("bare")).unwrap();
     let parts = sections(&whole);
-    let engine = Engine::new(CompiledCache::none(), Limits::default()).unwrap();
+    let engine = Engine::new(CompiledCache::none(), Compiler::Here).unwrap();
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("mutant.wasm");
     let (mut numbers, mut counts) = (Numbers(0x5eed_0001), std::collections::BTreeMap::<_, usize>::new());

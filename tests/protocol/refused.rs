@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use worldflux::{
-    engine::{CompiledCache, Engine, Limits, LoadError},
+    engine::{CompiledCache, Compiler, Engine, LoadError},
     names::Digest,
     plugin::{Catalog, PackError, PluginError, PluginFile, pack, unpack},
 };
@@ -40,7 +40,7 @@ fn plugin(inside: &str) -> Vec<u8> {
 
 fn load(bytes: &[u8]) -> LoadError {
     let file = read(bytes).unwrap();
-    let engine = Engine::new(CompiledCache::none(), Limits::default()).unwrap();
+    let engine = Engine::new(CompiledCache::none(), Compiler::Here).unwrap();
     engine.load(file.bytes(), file.digest).err().expect("it is no plugin")
 }
 
@@ -198,5 +198,5 @@ fn the_program_ends_with_the_code_for_another_protocol() {
 }
 
 fn engine() -> Engine {
-    Engine::new(CompiledCache::none(), Limits::default()).unwrap()
+    Engine::new(CompiledCache::none(), Compiler::Here).unwrap()
 }

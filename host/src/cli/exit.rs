@@ -130,12 +130,16 @@ impl Exit {
             RunError::Plugin(PluginError::Unknown { .. } | PluginError::Duplicate { .. } | PluginError::Read { .. })
             | RunError::Config(_)
             | RunError::Stdin { .. }
+            | RunError::Folder(_)
             | RunError::SandboxUnavailable => Self::Blocked,
-            RunError::Load { cause: LoadError::TooLarge { .. }, .. }
+            RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }
             | RunError::Call { cause: CallError::Fault { fault: PluginFault::Memory(_) | PluginFault::Table(_), .. }, .. } => Self::Limit,
+            RunError::Load { cause: LoadError::Compiler(_) | LoadError::Engine(_), .. }
+            | RunError::Call { cause: CallError::Host { .. }, .. }
+            | RunError::Engine(_)
+            | RunError::Output { .. } => Self::Host,
             RunError::Plugin(_) | RunError::Impostor { .. } | RunError::Load { .. } => Self::Protocol,
             RunError::Call { cause: CallError::Refused(_), .. } => Self::Backend,
-            RunError::Call { cause: CallError::Host { .. }, .. } | RunError::Engine(_) | RunError::Output { .. } => Self::Host,
             RunError::Call { .. } => Self::PluginFault,
             RunError::Store(error) => Self::of_store(error),
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     engine::{Finding, Severity},
     plugin::{Catalog, Source},
-    run::{Health, PROBES, RunError},
+    run::{Doctored, Health, PROBES, RunError},
 };
 
 pub(super) fn runtime(context: &Context, verb: RuntimeVerb) -> Result<Exit, RunError> {
@@ -41,34 +41,45 @@ fn list(context: &Context) -> Exit {
     Exit::Ok
 }
 
+/// Prints what is found about each runtime as soon as it is there: one that takes long delays nobody else's lines.
 async fn doctor(context: &Context, names: &[String]) -> Result<Exit, RunError> {
+    // One or two runtimes ask programs at once; of many, most ask none.
     let plugins = if names.is_empty() { context.plugin_paths().len() + 1 } else { names.len() };
-    let host = context.host_that_starts(PROBES * plugins)?;
-    let mut health = Health::new();
-    if names.is_empty() {
-        health = host.doctor_all().await;
+    let host = context.host_that_starts(PROBES * plugins.min(2))?;
+    let as_they_come = |name: &str, doctored: &Doctored| {
+        if !context.output.json {
+            print(context, name, doctored);
+        }
+    };
+    let health = host.doctor_each(names, as_they_come).await?;
+    if context.output.json {
+        context.output.document(&health);
     }
-    for name in names {
-        health.extend(host.doctor(name).await?);
-    }
-    let exit = report(context, &health);
     // Nothing in it is to be written any more. The system takes back all of it at once, faster than it can be taken down piece by piece.
     std::mem::forget(host);
-    Ok(exit)
+    Ok(verdict(&health))
 }
 
 /// Print findings, those of one runtime together, and tell whether one of them blocks runs.
 pub(super) fn report(context: &Context, health: &Health) -> Exit {
-    let blocked = health.values().flat_map(|doctored| &doctored.findings).any(|finding| finding.severity == Severity::Error);
     if context.output.json {
         context.output.document(health);
     } else {
         for (name, doctored) in health {
-            for finding in &doctored.findings {
-                context.output.line(&finding_line(name, finding));
-            }
+            print(context, name, doctored);
         }
     }
+    verdict(health)
+}
+
+fn print(context: &Context, name: &str, doctored: &Doctored) {
+    for finding in &doctored.findings {
+        context.output.line(&finding_line(name, finding));
+    }
+}
+
+fn verdict(health: &Health) -> Exit {
+    let blocked = health.values().flat_map(|doctored| &doctored.findings).any(|finding| finding.severity == Severity::Error);
     if blocked { Exit::Blocked } else { Exit::Ok }
 }
 

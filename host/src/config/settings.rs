@@ -144,7 +144,7 @@ impl RunSettings {
     #[must_use]
     pub fn command_variables(&self, environment: &Environment, effective: Profile) -> BTreeMap<OsString, OsString> {
         let included = self.environment.host_variables.are_included(effective);
-        let mut variables = if included { environment.all().clone() } else { environment.base() };
+        let mut variables = if included { environment.all().clone() } else { environment.base(effective) };
         variables.extend(self.variables.iter().map(|(name, value)| (name.into(), value.into())));
         variables
     }

@@ -18,11 +18,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use wasmtime::{Engine, component::Component};
 
-use super::load::LoadError;
+use super::load::{LoadError, one_line};
 use crate::names::{Digest, Digester};
 
-/// Bytes of a component. Stops a component that takes minutes and gigabytes to compile.
-const COMPONENT: usize = 32 << 20;
+/// Bytes of a component. Stops a component that takes minutes and gigabytes to compile; a larger one is refused before anything is done
+/// with it.
+pub(super) const COMPONENT: usize = 32 << 20;
 
 /// Bytes of the authentication code at the end of a file.
 const CODE: usize = 32;
@@ -48,26 +49,40 @@ impl CompiledCache {
         Self { place: None }
     }
 
-    pub(super) fn get_or_compile(&self, engine: &Engine, component: &[u8], digest: Digest) -> Result<Component, LoadError> {
+    /// The component, from what was kept, or else from the machine code that `compile` makes of its bytes.
+    pub(super) fn get_or_compile(
+        &self,
+        engine: &Engine,
+        component: &[u8],
+        digest: Digest,
+        compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, LoadError>,
+    ) -> Result<Component, LoadError> {
         if component.len() > COMPONENT {
             return Err(LoadError::TooLarge { bytes: component.len(), most: COMPONENT });
         }
-        let Some((folder, key)) = &self.place else { return compile(engine, component) };
+        let Some((folder, key)) = &self.place else { return revive(engine, &compile(component)?) };
         let name = file_name(engine, digest);
         if let Some(component) = load(engine, &folder.join(&name), key, &name) {
             return Ok(component);
         }
-        let compiled = compile(engine, component)?;
+        let code = compile(component)?;
         // A cache that cannot be written only costs the time to compile again.
-        if let Ok(code) = compiled.serialize() {
-            let _ = keep(folder, &name, &code, key);
+        let kept = keep(folder, &name, &code, key);
+        if kept.is_ok() {
+            // The copy in memory goes before the file is mapped.
+            drop(code);
+            return load(engine, &folder.join(&name), key, &name)
+                .ok_or_else(|| LoadError::Compiler("what was kept of it was changed at once by somebody else".into()));
         }
-        Ok(compiled)
+        revive(engine, &code)
     }
 }
 
-fn compile(engine: &Engine, component: &[u8]) -> Result<Component, LoadError> {
-    Component::from_binary(engine, component).map_err(|error| LoadError::compile(&error))
+/// The component that was compiled just now.
+fn revive(engine: &Engine, code: &[u8]) -> Result<Component, LoadError> {
+    // SAFETY: the code comes from this process, or over a pipe from the compiler that it started and that is this very program; what that is
+    // worth stands at the door of the compiler.
+    unsafe { Component::deserialize(engine, code) }.map_err(|error| LoadError::Compiler(one_line(&error)))
 }
 
 /// Names everything that the code depends on: the component, and version, settings and processor of the engine.

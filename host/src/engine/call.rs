@@ -11,7 +11,7 @@ use super::{
         BuiltEnvironment, Description, Finding, Observation, Outcome, Outline, Refused, Release, Started, checked_failure, checked_findings,
     },
     fault::{CallError, HostFault, PluginFault},
-    limits::{Exceeded, Limiter, Limits, Meter},
+    limits::{Exceeded, Limiter, Meter},
     load::{Plugin, one_line, reason_and_place},
     machine::Engine,
     question::{ExecutionRequest, Question, millis},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     imports::{Call, Guest, RuntimePlugin, wire},
     names::{Ending, Export},
+    policy::Limits,
 };
 
 /// What an export returns on the wire: its own answer, or a failure.
@@ -161,7 +162,7 @@ impl Engine {
         body: impl AsyncFnOnce(RuntimePlugin, &mut Store<Guest>) -> Wire<W>,
         check: impl FnOnce(W) -> Result<T, Refused>,
     ) -> Result<T, CallError> {
-        let (export, deadline, limits) = (call.export, call.deadline, self.limits());
+        let (export, deadline, limits) = (call.export, call.deadline, *call.children.usage().limits());
         let patience = deadline.saturating_duration_since(Instant::now());
         let host = |fault| CallError::Host { export, fault };
         let (limiter, meter) = Limiter::new(limits);

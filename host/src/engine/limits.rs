@@ -1,4 +1,4 @@
-//! How much of the host one call of a plugin may use.
+//! The limits of memory, as wasmtime asks for them.
 
 use std::sync::{
     Arc,
@@ -7,26 +7,7 @@ use std::sync::{
 
 use wasmtime::ResourceLimiter;
 
-use crate::names::Bytes;
-
-/// The limits of one call. Each is generous for a plugin that translates between a backend and the protocol.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// All linear memories of the instance together. Stops `memory.grow` to 4 GiB; a Python plugin needs 60 MiB.
-    pub memory: Bytes,
-    /// Elements of one table. Stops `table.grow`, which is host memory outside of any linear memory.
-    pub table_elements: usize,
-    /// Core instances in the component; a Python component has about ten.
-    pub instances: usize,
-    /// Bytes that one host call may copy from the guest. Stops a 100 MB string to `log`.
-    pub host_call_fuel: Bytes,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { memory: Bytes::mebi(256), table_elements: 100_000, instances: 64, host_call_fuel: Bytes::mebi(16) }
-    }
-}
+use crate::policy::Limits;
 
 /// Which limit a guest ran into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,12 @@ pub enum LoadError {
         /// The most that is compiled.
         most: usize,
     },
+    /// It is above a limit of what is compiled, or compiling it was.
+    #[error("it is more than is compiled: {0}")]
+    Limit(String),
+    /// The compiler gave no answer that can be used.
+    #[error("it cannot be compiled: {0}")]
+    Compiler(String),
     /// It is no valid component.
     #[error("it is not a valid component: {0}")]
     Invalid(String),
@@ -34,7 +40,7 @@ impl LoadError {
         Self::Engine(one_line(error))
     }
 
-    pub(super) fn compile(error: &wasmtime::Error) -> Self {
+    pub(super) fn invalid(error: &wasmtime::Error) -> Self {
         Self::Invalid(one_line(error))
     }
 }

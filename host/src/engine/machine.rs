@@ -4,7 +4,7 @@ use wasmtime::{Config, component::Linker};
 
 use super::{
     cache::CompiledCache,
-    limits::Limits,
+    compiler::Compiler,
     load::{LoadError, Plugin},
     ticker::{Running, Ticker},
     turns::{Turn, Turns},
@@ -27,31 +27,39 @@ pub struct Engine {
     cache: CompiledCache,
     ticker: Ticker,
     turns: Turns,
-    limits: Limits,
+    compiler: Compiler,
 }
 
 impl Engine {
-    /// An engine that keeps compiled components in `cache`.
-    pub fn new(cache: CompiledCache, limits: Limits) -> Result<Self, LoadError> {
+    /// An engine that keeps compiled components in `cache`, and has those of strangers compiled by `compiler`.
+    pub fn new(cache: CompiledCache, compiler: Compiler) -> Result<Self, LoadError> {
         let engine = wasmtime::Engine::new(&config()).map_err(|error| LoadError::engine(&error))?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker).map_err(|error| LoadError::engine(&error))?;
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::engine(&error.into()))?;
-        Ok(Self { wasmtime: engine, linker, cache, ticker, turns: Turns::default(), limits })
+        Ok(Self { wasmtime: engine, linker, cache, ticker, turns: Turns::default(), compiler })
     }
 
-    /// Make `component` ready to be called. Takes a moment where it has to be compiled, see [`CompiledCache`].
+    /// Make a stranger's `component` ready to be called. Blocks for a moment where it has to be compiled, see [`Compiler`].
     ///
     /// `component` are the bytes that `digest` was computed of.
     pub fn load(&self, component: &[u8], digest: Digest) -> Result<Plugin, LoadError> {
-        let compiled = self.cache.get_or_compile(&self.wasmtime, component, digest)?;
-        Plugin::link(&self.linker, &compiled, digest)
+        self.link(component, digest, |bytes| self.compiler.compile(&self.wasmtime, bytes))
     }
 
-    /// The limits of every call.
-    #[must_use]
-    pub const fn limits(&self) -> Limits {
-        self.limits
+    /// Make a component ready that came with this program. It is compiled in this process, which takes less time.
+    pub fn load_bundled(&self, component: &[u8], digest: Digest) -> Result<Plugin, LoadError> {
+        self.link(component, digest, |bytes| self.wasmtime.precompile_component(bytes).map_err(|error| LoadError::invalid(&error)))
+    }
+
+    fn link(
+        &self,
+        component: &[u8],
+        digest: Digest,
+        compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, LoadError>,
+    ) -> Result<Plugin, LoadError> {
+        let compiled = self.cache.get_or_compile(&self.wasmtime, component, digest, compile)?;
+        Plugin::link(&self.linker, &compiled, digest)
     }
 
     pub(super) const fn wasmtime(&self) -> &wasmtime::Engine {
@@ -68,7 +76,7 @@ impl Engine {
 }
 
 /// Only what is finished and needed is switched on; each switch that is off is code that no stranger can reach.
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

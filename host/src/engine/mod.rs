@@ -2,7 +2,7 @@
 //!
 //! Never: decides what a plugin may do (policy does, through imports), knows the order of a run, finds plugins.
 //! Callers: run; cli, to show findings and plans.
-//! Read in order: machine, ticker, turns, limits, cache, load, question, call, fault, answer.
+//! Read in order: machine, ticker, turns, limits, cache, compiler, load, question, call, fault, answer.
 //!
 //! Decisions
 //! - A fresh instance for every call, from a pre-linked component. On-demand allocation: a pool saves microseconds and has limits that
@@ -12,6 +12,7 @@
 mod answer;
 mod cache;
 mod call;
+mod compiler;
 mod fault;
 mod limits;
 mod load;
@@ -26,8 +27,8 @@ pub use answer::{
 };
 pub use cache::CompiledCache;
 pub use call::patience;
+pub use compiler::{CompileLimits, Compiler, dispatch};
 pub use fault::{CallError, HostFault, PluginFault};
-pub use limits::Limits;
 pub use load::{LoadError, Plugin};
 pub use machine::Engine;
 pub use question::{ExecutionRequest, Question, StdinKind};

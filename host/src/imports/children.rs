@@ -3,69 +3,104 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use super::usage::{Alive, Usage};
 use crate::{
     names::{Cause, Failure, ProcessHandle},
-    policy::{Permit, StartProcess},
-    sandbox::{Child, Launcher, SpawnError, StartOptions},
+    policy::{Limits, Permit, StartProcess},
+    sandbox::{Child, Exit, Launcher, SpawnError, StartOptions},
 };
 
-/// Processes that one run may start.
-///
-/// Stops a plugin from starting programs in a loop, each of them allowed; at the limit every further start fails with `quota`.
-const STARTS: u64 = 1_000;
+/// The processes that outlive the call that started them; those that live hold their right to.
+type Table = BTreeMap<ProcessHandle, (Arc<Child>, Option<Alive>)>;
 
-/// The processes that the host started for one run and owns. Dropping it ends those that are left.
+/// The processes that the host started for one run and owns, and what the run has used up. Dropping it ends those that are left.
 pub struct Children {
     launcher: Launcher,
+    usage: Arc<Usage>,
     started: AtomicU64,
-    table: Mutex<BTreeMap<ProcessHandle, Arc<Child>>>,
+    table: Mutex<Table>,
+}
+
+/// A process that somebody waits for. It counts as alive until this is dropped.
+pub struct Running {
+    child: Child,
+    _alive: Alive,
+}
+
+impl Running {
+    /// Wait until it has ended and nothing of its tree is left.
+    pub async fn wait(&self) -> Exit {
+        self.child.wait().await
+    }
 }
 
 impl Children {
-    /// No processes yet.
+    /// No processes yet, and the limits of every plugin.
     #[must_use]
-    pub const fn new(launcher: Launcher) -> Self {
-        Self { launcher, started: AtomicU64::new(0), table: Mutex::new(BTreeMap::new()) }
+    pub fn new(launcher: Launcher) -> Self {
+        Self::within(launcher, Limits::default())
+    }
+
+    /// No processes yet, and these limits.
+    #[must_use]
+    pub fn within(launcher: Launcher, limits: Limits) -> Self {
+        let usage = Arc::new(Usage::new(limits));
+        Self { launcher, usage, started: AtomicU64::new(0), table: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// What the run has used up.
+    #[must_use]
+    pub const fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// Start a process that is not kept in the table: whoever started it waits for it.
-    pub async fn start(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<Child, Failure> {
-        self.number()?;
-        self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))
+    pub async fn start(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<Running, Failure> {
+        let alive = self.admit()?;
+        let child = self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))?;
+        Ok(Running { child, _alive: alive })
     }
 
     /// Start a process that outlives the call that started it.
     pub(super) async fn launch(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<ProcessHandle, Failure> {
-        let handle = ProcessHandle::numbered(self.number()?);
+        let alive = self.admit()?;
+        let handle = ProcessHandle::numbered(self.started.fetch_add(1, Ordering::Relaxed) + 1);
         let child = self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))?;
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.clone(), Arc::new(child));
+        self.table().insert(handle.clone(), (Arc::new(child), Some(alive)));
         Ok(handle)
     }
 
     /// The process behind a handle of this run.
     #[must_use]
     pub fn get(&self, handle: &ProcessHandle) -> Option<Arc<Child>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).get(handle).cloned()
+        self.table().get(handle).map(|(child, _)| child.clone())
     }
 
     /// End what is left, by force.
     pub fn kill_all(&self) {
-        for child in self.table.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for (child, _) in self.table().values() {
             child.kill();
         }
     }
 
-    fn number(&self) -> Result<u64, Failure> {
-        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        if number <= STARTS {
-            return Ok(number);
+    /// The right to start one more.
+    fn admit(&self) -> Result<Alive, Failure> {
+        // Those that have ended make room; nobody told them to.
+        for (child, alive) in self.table().values_mut() {
+            if alive.is_some() && child.exit().is_some() {
+                *alive = None;
+            }
         }
-        Err(Failure::new(Cause::Quota, format!("this run started {STARTS} processes already")))
+        self.usage.start()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,7 +122,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             Cause::Invalid { field: "command".into(), value: what.clone(), expected: format!("a value that can be given: {reason}") }
         }
         SpawnError::TooLong { .. } => Cause::Quota,
-        SpawnError::ProfileUnavailable { .. } | SpawnError::Execute { .. } | SpawnError::Supervisor { .. } => Cause::Other,
+        SpawnError::SandboxUnavailable { .. }
+        | SpawnError::View { .. }
+        | SpawnError::OutsideView { .. }
+        | SpawnError::Execute { .. }
+        | SpawnError::Supervisor { .. } => Cause::Other,
     };
     Failure { cause, message: error.to_string(), repeatable: true, hint: error.hint() }
 }

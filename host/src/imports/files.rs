@@ -21,19 +21,19 @@ use wasmtime_wasi::{
     },
 };
 
-use super::gate::{Gate, Refusal};
+use super::{
+    gate::{Gate, Refusal},
+    growth::{Growth, Metered, error_code, file_of},
+};
 use crate::{
     names::{Cause, Failure},
     policy::{Denial, Folder, OpenFolder, Permit, open_folder},
 };
 
-/// Files and folders that a plugin may have open at once; at the limit an opening fails with `insufficient-memory`.
-const OPEN: usize = 1_024;
-
 /// Listings of folders that a plugin may have open at once; at the limit the next one fails with `insufficient-memory`.
 ///
 /// A listing is read whole when it is opened and kept by the host until it is dropped.
-const LISTINGS: usize = 64;
+const LISTINGS: usize = 32;
 
 /// The context of this interface in one call.
 pub(super) struct FilesContext {
@@ -83,6 +83,30 @@ impl FilesView<'_> {
         })
     }
 
+    /// How long a file is, and who pays for what is added; `None` for a folder.
+    fn growth(&self, file: &Resource<Descriptor>) -> FsResult<Option<Growth>> {
+        let file = file_of(self.wasi.table.get(file)?);
+        Ok(file.map(|file| Growth::of(self.files.gate.usage().clone(), file)))
+    }
+
+    fn pay_up_to(&self, file: &Resource<Descriptor>, end: u64) -> FsResult<()> {
+        Ok(self.growth(file)?.map_or(Ok(()), |mut growth| growth.up_to(end))?)
+    }
+
+    /// The stream with a meter in front of it, which begins at `at` or at the end of the file.
+    fn metered(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        growth: Option<Growth>,
+        at: Option<u64>,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let Some(growth) = growth else { return Ok(stream) };
+        let at = at.unwrap_or_else(|| growth.length());
+        let inner = self.wasi.table.delete(stream)?;
+        let metered: DynOutputStream = Box::new(Metered::new(inner, growth, at));
+        Ok(self.wasi.table.push(metered)?)
+    }
+
     fn refuse_link(&self, import: &'static str, action: Value) -> FsError {
         let denial = Denial {
             plugin: self.files.gate.rights().plugin.to_string(),
@@ -93,6 +117,16 @@ impl FilesView<'_> {
         self.files.gate.refuse(import, action, denial);
         ErrorCode::NotPermitted.into()
     }
+}
+
+/// How many levels a guest path lies below its folder of the run. Not resolved: nobody but the host makes links there.
+fn depth(path: &str) -> usize {
+    let levels = path.split('/').skip(2).map(|part| match part {
+        "" | "." => 0,
+        ".." => -1,
+        _ => 1_isize,
+    });
+    usize::try_from(levels.sum::<isize>()).unwrap_or(0)
 }
 
 /// For the record: whether it worked. An error of the file system is an answer like any other.
@@ -138,6 +172,9 @@ impl types::Host for FilesView<'_> {
     }
 
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        if let Some(exceeded) = self.wasi.table.get(&error)?.downcast_ref() {
+            return Ok(Some(error_code(*exceeded)));
+        }
         types::Host::filesystem_error_code(&mut self.wasi, error)
     }
 }
@@ -151,7 +188,7 @@ impl HostDescriptor for FilesView<'_> {
         how: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        if self.files.open.len() >= OPEN {
+        if self.files.open.len() >= self.files.gate.usage().limits().open {
             return Err(ErrorCode::InsufficientMemory.into());
         }
         let path = self.path(&folder, &name);
@@ -161,10 +198,14 @@ impl HostDescriptor for FilesView<'_> {
         let opened = recorded!(self, "wasi:filesystem/types.open-at", path, action, async {
             // Opening a pipe or a device can wait for ever or act on the machine; only files and folders are opened.
             let again = Resource::new_borrow(folder.rep());
-            if let Ok(status) = self.wasi.stat_at(again, follow, name.clone()).await
-                && !matches!(status.type_, DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink)
-            {
-                return Err(ErrorCode::Unsupported.into());
+            match self.wasi.stat_at(again, follow, name.clone()).await {
+                Ok(DescriptorStat {
+                    type_: DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink,
+                    ..
+                }) => {}
+                Ok(_) => return Err(ErrorCode::Unsupported.into()),
+                Err(_) if how.contains(OpenFlags::CREATE) => self.files.gate.usage().make(depth(&path))?,
+                Err(_) => {}
             }
             self.wasi.open_at(folder, follow, name, how, flags).await
         })?;
@@ -175,7 +216,10 @@ impl HostDescriptor for FilesView<'_> {
     async fn create_directory_at(&mut self, folder: Resource<Descriptor>, name: String) -> FsResult<()> {
         let path = self.path(&folder, &name);
         let action = json!({ "path": path });
-        recorded!(self, "wasi:filesystem/types.create-directory-at", path, action, self.wasi.create_directory_at(folder, name))
+        recorded!(self, "wasi:filesystem/types.create-directory-at", path, action, async {
+            self.files.gate.usage().make(depth(&path))?;
+            self.wasi.create_directory_at(folder, name).await
+        })
     }
 
     async fn remove_directory_at(&mut self, folder: Resource<Descriptor>, name: String) -> FsResult<()> {
@@ -198,8 +242,17 @@ impl HostDescriptor for FilesView<'_> {
         new_name: String,
     ) -> FsResult<()> {
         let path = self.path(&folder, &name);
-        let action = json!({ "path": path, "to": self.path(&new_folder, &new_name) });
-        recorded!(self, "wasi:filesystem/types.rename-at", path, action, self.wasi.rename_at(folder, name, new_folder, new_name))
+        let to = self.path(&new_folder, &new_name);
+        let action = json!({ "path": path, "to": to });
+        recorded!(self, "wasi:filesystem/types.rename-at", path, action, async {
+            let again = Resource::new_borrow(folder.rep());
+            let status = self.wasi.stat_at(again, PathFlags::empty(), name.clone()).await?;
+            let (from, to) = (depth(&path), depth(&to));
+            if to > from && status.type_ == DescriptorType::Directory {
+                self.files.gate.usage().deepen(to - from)?;
+            }
+            self.wasi.rename_at(folder, name, new_folder, new_name).await
+        })
     }
 
     async fn link_at(
@@ -262,6 +315,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn set_size(&mut self, file: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        self.pay_up_to(&file, size)?;
         self.wasi.set_size(file, size).await
     }
 
@@ -274,6 +328,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn write(&mut self, file: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        self.pay_up_to(&file, offset.saturating_add(bytes.len() as u64))?;
         self.wasi.write(file, bytes, offset).await
     }
 
@@ -307,11 +362,15 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     fn write_via_stream(&mut self, file: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
-        self.wasi.write_via_stream(file, offset)
+        let growth = self.growth(&file)?;
+        let stream = self.wasi.write_via_stream(file, offset)?;
+        self.metered(stream, growth, Some(offset))
     }
 
     fn append_via_stream(&mut self, file: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        self.wasi.append_via_stream(file)
+        let growth = self.growth(&file)?;
+        let stream = self.wasi.append_via_stream(file)?;
+        self.metered(stream, growth, None)
     }
 
     async fn is_same_object(&mut self, one: Resource<Descriptor>, other: Resource<Descriptor>) -> wasmtime::Result<bool> {

@@ -10,17 +10,12 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::usage::Usage;
 use crate::{
     names::{Cause, Export, Failure},
     policy::{Denial, Permit, Rights},
-    store::{self, Record, Ticket},
+    store::{self, Record, StoreError, Ticket},
 };
-
-/// Host calls that one call of an export may make.
-///
-/// Stops a plugin from filling the record or keeping the host busy with calls that are each allowed; at the limit every further call
-/// fails with `quota`.
-const CALLS: u64 = 100_000;
 
 /// Why something that was asked for is not tried.
 pub(super) enum Refusal {
@@ -47,14 +42,15 @@ pub struct Gate {
     export: Export,
     rights: Arc<Rights>,
     record: Arc<Record>,
+    usage: Arc<Usage>,
     calls: AtomicU64,
 }
 
 impl Gate {
     /// The gate of one call.
     #[must_use]
-    pub const fn new(export: Export, rights: Arc<Rights>, record: Arc<Record>) -> Self {
-        Self { export, rights, record, calls: AtomicU64::new(0) }
+    pub const fn new(export: Export, rights: Arc<Rights>, record: Arc<Record>, usage: Arc<Usage>) -> Self {
+        Self { export, rights, record, usage, calls: AtomicU64::new(0) }
     }
 
     /// The export that runs.
@@ -65,6 +61,11 @@ impl Gate {
     /// Who asks.
     pub(super) fn rights(&self) -> &Rights {
         &self.rights
+    }
+
+    /// What the run has used up.
+    pub(super) const fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// Record what was asked; with a permit, let `effect` happen and record what came of it. Where the call is over before the effect is,
@@ -83,6 +84,10 @@ impl Gate {
         E: Future<Output = Result<T, Failure>>,
     {
         self.count()?;
+        let pause = self.usage.pause();
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         let asked = self.asked(import, action);
         let permit = match decision {
             Ok(permit) => permit,
@@ -120,7 +125,7 @@ impl Gate {
 
     /// Record something that is refused whatever the grants say.
     pub(super) fn refuse(&self, import: &'static str, action: Value, denial: Denial) -> Failure {
-        if self.calls.fetch_add(1, Ordering::Relaxed) < CALLS
+        if self.calls.fetch_add(1, Ordering::Relaxed) < self.usage.limits().calls
             && let Err(error) = self.record.denied(self.asked(import, action), denial.clone())
         {
             return unrecorded(error);
@@ -129,10 +134,11 @@ impl Gate {
     }
 
     fn count(&self) -> Result<(), Failure> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) < CALLS {
+        let most = self.usage.limits().calls;
+        if self.calls.fetch_add(1, Ordering::Relaxed) < most {
             return Ok(());
         }
-        let message = format!("plugin `{}` made more than {CALLS} host calls in one `{}`", self.rights.plugin, self.export);
+        let message = format!("plugin `{}` made more than {most} host calls in one `{}`", self.rights.plugin, self.export);
         Err(Failure::new(Cause::Quota, message))
     }
 
@@ -157,6 +163,8 @@ impl Drop for Open<'_> {
 }
 
 /// What cannot be written down does not happen.
-fn unrecorded(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Cause::Other, format!("the run's record cannot be written: {error}"))
+#[expect(clippy::needless_pass_by_value, reason = "it is handed over by `map_err`")]
+fn unrecorded(error: StoreError) -> Failure {
+    let cause = if matches!(error, StoreError::RecordFull { .. }) { Cause::Quota } else { Cause::Other };
+    Failure::new(cause, format!("the run's record cannot be written: {error}"))
 }

@@ -14,14 +14,9 @@ use super::{
     log::LogContext,
     process::ProcessContext,
     stdio::Lines,
+    waits::Waits,
 };
-use crate::policy::{Access, Folder, open_folder};
-
-/// Resources that one instance may hold: descriptors, streams, pollables, requests. Stops a plugin from growing the host's table.
-const RESOURCES: usize = 4_096;
-
-/// Random bytes in one call of `wasi:random`.
-const RANDOM: u64 = 1 << 20;
+use crate::policy::{Access, Folder, FolderName, OpenFolder, open_folder, open_machine_folders};
 
 /// Bytes of all headers of one HTTP message.
 const HEADERS: usize = 64 * 1024;
@@ -36,6 +31,7 @@ pub struct Guest {
     pub(super) log: LogContext,
     streams: [Lines; 2],
     files: FilesContext,
+    waits: u64,
     limiter: Box<dyn ResourceLimiter + Send>,
 }
 
@@ -44,23 +40,29 @@ impl Guest {
     ///
     /// Fails where a granted folder cannot be opened.
     pub fn new(call: Call, limiter: Box<dyn ResourceLimiter + Send>) -> wasmtime::Result<Self> {
-        let gate = Arc::new(Gate::new(call.export, call.rights.clone(), call.record.clone()));
-        let log = LogContext::new(call.export, call.record.clone(), call.listener.clone());
+        let usage = call.children.usage().clone();
+        let limits = *usage.limits();
+        let gate = Arc::new(Gate::new(call.export, call.rights.clone(), call.record.clone(), usage.clone()));
+        let log = LogContext::new(call.export, call.record.clone(), call.listener.clone(), usage);
         let streams = [Lines::new("stdout", log.clone()), Lines::new("stderr", log.clone())];
         let mut wasi = WasiCtxBuilder::new();
         let [stdout, stderr] = streams.clone();
-        wasi.stdout(stdout).stderr(stderr).max_random_size(RANDOM).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        wasi.stdout(stdout).stderr(stderr).max_random_size(limits.random.0).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         for folder in Folder::ALL {
             let Some(permit) = open_folder(&call.rights, folder) else { continue };
-            let Some(path) = call.folders.host(folder) else { continue };
-            let perms = match permit.into_action().access {
-                Access::Read => FsPerms::ReadOnly,
-                Access::Write => FsPerms::ReadWrite,
-            };
-            wasi.preopened_dir(path, folder.guest_path(), perms)?;
+            let Some(root) = call.folders.root(folder) else { continue };
+            wasi.preopened_dir(root.pinned(), folder.guest_path(), perms(permit.into_action().access))?;
+        }
+        for permit in open_machine_folders(&call.rights) {
+            let OpenFolder { folder: FolderName::Machine(folder), access } = permit.into_action() else { continue };
+            // One that is gone is not there for the plugin either. One that has become a link is not the folder that was granted.
+            let is_itself = folder.path().canonicalize().is_ok_and(|real| real == folder.path());
+            if is_itself && folder.path().is_dir() {
+                wasi.preopened_dir(folder.path(), folder.as_str(), perms(access))?;
+            }
         }
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES);
+        table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADERS);
         Ok(Self {
@@ -72,6 +74,7 @@ impl Guest {
             process: ProcessContext::new(gate, call),
             log,
             streams,
+            waits: limits.waits,
             limiter,
         })
     }
@@ -89,9 +92,20 @@ impl Guest {
         self.log.close();
     }
 
+    pub(super) fn waits(&mut self) -> Waits<'_> {
+        Waits { table: &mut self.table, left: &mut self.waits }
+    }
+
     pub(super) fn files(&mut self) -> FilesView<'_> {
         let Self { wasi, table, files, .. } = self;
         FilesView { wasi: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, files }
+    }
+}
+
+const fn perms(access: Access) -> FsPerms {
+    match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
     }
 }
 

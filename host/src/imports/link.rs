@@ -3,7 +3,7 @@
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi::{
     cli::{WasiCli, WasiCliView},
-    p2::bindings::{cli, filesystem, random, sockets},
+    p2::bindings::{cli, filesystem, io, random, sockets},
     random::{WasiRandom, WasiRandomView},
     sockets::{WasiSockets, WasiSocketsView},
 };
@@ -14,6 +14,7 @@ use super::{
     guest::Guest,
     log::LogContext,
     process::ProcessContext,
+    waits::CountedWaits,
 };
 
 struct Process;
@@ -39,6 +40,10 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     random::insecure::add_to_linker::<_, WasiRandom>(linker, Guest::random)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, Guest::random)?;
+    // The very interface again, counted.
+    linker.allow_shadowing(true);
+    io::poll::add_to_linker::<_, CountedWaits>(linker, Guest::waits)?;
+    linker.allow_shadowing(false);
     cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;

@@ -10,10 +10,12 @@ use serde_json::{Map, json};
 use super::{
     bindings::worldflux::runtime::{log as wit, types as wire},
     call::{Listener, Talk, TalkLevel},
+    usage::Usage,
 };
 use crate::{names::Export, store::Record};
 
-/// Lines in one call of an export; the rest is counted and dropped. Stops a plugin from filling the record or the screen.
+/// Lines in one call of an export; the rest is counted and dropped. Stops a plugin from filling the record or the screen at once; the rate
+/// of lines stops it from doing so call by call.
 const LINES: u64 = 1_000;
 
 /// Characters of one line.
@@ -28,20 +30,24 @@ pub(super) struct LogContext {
     export: Export,
     record: Arc<Record>,
     listener: Arc<dyn Listener>,
+    usage: Arc<Usage>,
     lines: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
     reports: Arc<AtomicU64>,
 }
 
 impl LogContext {
-    pub(super) fn new(export: Export, record: Arc<Record>, listener: Arc<dyn Listener>) -> Self {
-        Self { export, record, listener, lines: Arc::default(), reports: Arc::default() }
+    pub(super) fn new(export: Export, record: Arc<Record>, listener: Arc<dyn Listener>, usage: Arc<Usage>) -> Self {
+        Self { export, record, listener, usage, lines: Arc::default(), dropped: Arc::default(), reports: Arc::default() }
     }
 
     /// Take one line, or count and drop it.
     pub(super) fn line(&self, source: &'static str, level: TalkLevel, message: &str, fields: &[wire::Variable]) {
-        if self.lines.fetch_add(1, Ordering::Relaxed) >= LINES {
+        if self.lines.load(Ordering::Relaxed) >= LINES || !self.usage.line() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        self.lines.fetch_add(1, Ordering::Relaxed);
         let message = shorten(message);
         let said: Map<_, _> = fields.iter().take(32).map(|field| (shorten(&field.name), json!(shorten(&field.value)))).collect();
         let fields = json!({ "export": self.export, "source": source, "said": said });
@@ -52,7 +58,7 @@ impl LogContext {
 
     /// Write down how many lines were dropped.
     pub(super) fn close(&self) {
-        let dropped = self.lines.swap(0, Ordering::Relaxed).saturating_sub(LINES);
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             let _ = self.record.note("lines of the plugin were dropped", json!({ "export": self.export, "lines": dropped }));
         }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     names::{Bytes, Cause, Channel, Ending, Export, Failure, ProcessHandle},
-    policy::{self, CommandRequest, Permit, Places, ProgramRequest, StartProcess},
+    policy::{self, CommandRequest, Permit, ProgramRequest, StartProcess},
     sandbox::{Sink, StartOptions, Stdin},
     workspace::GuestPath,
 };
@@ -136,7 +136,7 @@ impl ProcessContext {
             path_prefix: path_prefix?,
             working_directory,
             profile: command.map_or(self.call.profile, |command| command.profile),
-            places: Places::default(),
+            places: command.map(|command| self.call.folders.seen_by_command(command.kind)).unwrap_or_default(),
         })
     }
 
@@ -181,6 +181,8 @@ impl ProcessContext {
         let (name, program) = self.program_name(&command.program)?;
         let working_directory =
             self.call.folders.directory("working-directory", command.working_directory.as_deref().unwrap_or("/workspace"))?;
+        let mut places = self.call.folders.seen_by_program(self.gate.rights());
+        places.reads.extend(self.call.machine_reads.iter().cloned());
         Ok(ProgramRequest {
             name,
             program,
@@ -189,7 +191,7 @@ impl ProcessContext {
             added_variables: variables(&command.variables)?,
             working_directory,
             profile: self.call.profile,
-            places: Places::default(),
+            places,
         })
     }
 

@@ -1,12 +1,13 @@
 //! One plugin, as bytes that were read once.
 
 use std::{
-    borrow::Cow,
     fs,
     io::Read,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+use bytes::Bytes;
 
 use super::{
     bundled::BundledPlugin,
@@ -39,7 +40,7 @@ pub struct PluginFile {
     pub digest: Digest,
     /// Where it came from.
     pub source: Source,
-    bytes: Cow<'static, [u8]>,
+    bytes: Bytes,
 }
 
 impl PluginFile {
@@ -67,7 +68,7 @@ impl PluginFile {
         let manifest = PluginManifest::parse(text, &origin)?;
         Inspection::of(&bytes, &origin)?.check(&origin)?;
         let digest = Digest::of(&bytes);
-        Ok(Self { manifest, digest, source: Source::File(path.to_owned()), bytes: Cow::Owned(bytes) })
+        Ok(Self { manifest, digest, source: Source::File(path.to_owned()), bytes: bytes.into() })
     }
 
     pub(super) fn bundled(plugin: &BundledPlugin) -> Result<Self, PluginError> {
@@ -75,7 +76,7 @@ impl PluginFile {
             manifest: PluginManifest::parse(plugin.toml, plugin.name)?,
             digest: plugin.digest.into(),
             source: Source::Bundled,
-            bytes: Cow::Borrowed(plugin.component),
+            bytes: Bytes::from_static(plugin.component),
         })
     }
 

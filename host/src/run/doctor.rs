@@ -1,9 +1,14 @@
 //! Looking whether runtimes can work here, one beside the other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 use super::{error::RunError, host::Host, resolve};
 use crate::{
@@ -28,42 +33,81 @@ pub struct Doctored {
 /// The findings about several runtimes, sorted by name.
 pub type Health = BTreeMap<String, Doctored>;
 
+/// Runtimes that are examined at once. Each can have a few programs and some hundred mebibytes; more than a few at once would only wait for
+/// each other.
+const AT_ONCE: usize = 16;
+
+/// Time after which an examination no longer keeps others waiting. A doctor answers in a tenth of it.
+const SLOW: Duration = Duration::from_secs(2);
+
 impl Host {
     /// Examine one runtime, by name or path.
     pub async fn doctor(self: &Arc<Self>, wanted: &str) -> Result<Health, RunError> {
-        let file = self.catalog.find(wanted)?;
-        Ok(self.doctor_files(vec![file]).await)
+        self.doctor_each(&[wanted.to_owned()], |_, _| {}).await
     }
 
     /// Examine every runtime. One that traps, hangs or floods spoils only its own lines, and delays nobody else's.
     pub async fn doctor_all(self: &Arc<Self>) -> Health {
+        self.doctor_installed(|_, _| {}).await
+    }
+
+    /// Examine runtimes, by name or path, all where none is named. `told` hears the findings about each as soon as they are there.
+    pub async fn doctor_each(self: &Arc<Self>, wanted: &[String], told: impl FnMut(&str, &Doctored)) -> Result<Health, RunError> {
+        if wanted.is_empty() {
+            return Ok(self.doctor_installed(told).await);
+        }
+        let files = wanted.iter().map(|wanted| self.catalog.find(wanted)).collect::<Result<_, _>>()?;
+        Ok(self.doctor_files(files, told).await)
+    }
+
+    async fn doctor_installed(self: &Arc<Self>, mut told: impl FnMut(&str, &Doctored)) -> Health {
+        let mut broken_files = Health::new();
+        for (path, error) in self.catalog.problems() {
+            let (name, doctored) = (path.display().to_string(), broken(&error.to_string(), error.hint()));
+            told(&name, &doctored);
+            broken_files.insert(name, doctored);
+        }
         let names = self.catalog.entries().into_iter().map(|entry| entry.name);
         let files = names.filter_map(|name| self.catalog.find(name.as_str()).ok()).collect();
-        let mut health = self.doctor_files(files).await;
-        for (path, error) in self.catalog.problems() {
-            health.insert(path.display().to_string(), broken(&error.to_string(), error.hint()));
+        let mut health = self.doctor_files(files, told).await;
+        health.extend(broken_files);
+        health
+    }
+
+    async fn doctor_files(self: &Arc<Self>, files: Vec<PluginFile>, mut told: impl FnMut(&str, &Doctored)) -> Health {
+        let mut health = Health::new();
+        let mut examinations = JoinSet::new();
+        let mut names = HashMap::new();
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        for file in files {
+            let (host, name, places) = (self.clone(), file.manifest.plugin.name.clone(), places.clone());
+            let examination = examinations.spawn({
+                let name = name.clone();
+                async move { host.examine_in_turn(file, &name, places).await }
+            });
+            names.insert(examination.id(), name.to_string());
+        }
+        while let Some(examined) = examinations.join_next_with_id().await {
+            let (id, doctored) = match examined {
+                Ok(examined) => examined,
+                Err(error) => (error.id(), broken("an error in worldflux itself: its examination did not end", None)),
+            };
+            let Some(name) = names.remove(&id) else { continue };
+            told(&name, &doctored);
+            health.insert(name, doctored);
         }
         health
     }
 
-    async fn doctor_files(self: &Arc<Self>, files: Vec<PluginFile>) -> Health {
-        let mut health = Health::new();
-        let mut examinations = JoinSet::new();
-        for file in files {
-            let (host, name) = (self.clone(), file.manifest.plugin.name.clone());
-            // What is found replaces this; a panic in the examination does not.
-            health.insert(name.to_string(), broken("an error in worldflux itself: its examination did not end", None));
-            examinations.spawn(async move {
-                let doctored = host.examine(file, &name).await;
-                (name, doctored)
-            });
+    async fn examine_in_turn(&self, file: PluginFile, name: &RuntimeName, places: Arc<Semaphore>) -> Doctored {
+        // Never closed; without a place nothing would be wrong but the haste.
+        let place = places.acquire_owned().await;
+        let mut examination = pin!(self.examine(file, name));
+        if let Ok(doctored) = timeout(SLOW, &mut examination).await {
+            return doctored;
         }
-        while let Some(examined) = examinations.join_next().await {
-            if let Ok((name, doctored)) = examined {
-                health.insert(name.to_string(), doctored);
-            }
-        }
-        health
+        drop(place);
+        examination.await
     }
 
     async fn examine(&self, file: PluginFile, name: &RuntimeName) -> Doctored {
@@ -87,7 +131,7 @@ impl Host {
             folders.insert(Folder::Workspace, current);
         }
         let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;
-        Ok(Call { folders: Arc::new(Folders::new(folders)), ..call })
+        Ok(Call { folders: Arc::new(Folders::open(folders)?), ..call })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: host, step, event, cancel, error; then the story: resolve, story, prepare, call, build, execute, output, remote, collect,
+//! Read in order: host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, execute, output, remote, collect,
 //! teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
@@ -22,6 +22,7 @@ mod examine;
 mod execute;
 mod finish;
 mod host;
+mod installer;
 mod output;
 mod prepare;
 mod provenance;

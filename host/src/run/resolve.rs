@@ -1,6 +1,6 @@
 //! From a name or a path to a plugin that can be called.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::{
     engine::{self, CallError, Description, Plugin},
     imports::{Call, Children, Folders, Listener, Talk},
     names::{Export, RunId},
-    plugin::PluginFile,
+    plugin::{PluginFile, Source},
     policy::{Profile, Rights},
     store::Record,
 };
@@ -42,7 +42,11 @@ impl Host {
         let loaded = {
             let (engine, file) = (engine.clone(), file.clone());
             // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
-            tokio::task::spawn_blocking(move || engine.load(file.bytes(), file.digest)).await
+            let load = move || match file.source {
+                Source::Bundled => engine.load_bundled(file.bytes(), file.digest),
+                Source::File(_) => engine.load(file.bytes(), file.digest),
+            };
+            tokio::task::spawn_blocking(load).await
         };
         let plugin = loaded
             .unwrap_or_else(|error| Err(engine::LoadError::Engine(error.to_string())))
@@ -93,7 +97,8 @@ impl Host {
             children: Arc::new(Children::new(self.launcher.clone())),
             command: None,
             program_output: None,
-            base_variables: Arc::new(self.environment.base()),
+            base_variables: Arc::new(self.environment.base(rights.profile(Profile::Own))),
+            machine_reads: Arc::default(),
             profile: Profile::Own,
             deadline: Instant::now() + engine::patience(export),
         })
@@ -103,30 +108,4 @@ impl Host {
 /// Nothing is granted while a plugin says what it is.
 fn no_rights(rights: &Rights) -> Arc<Rights> {
     Arc::new(Rights { grants: crate::policy::Grants::default(), ..rights.clone() })
-}
-
-/// Variables that programs of a plugin start with, where it makes an environment: the few that every program needs, and those by which
-/// the user has configured package managers and the way to the network.
-pub(super) fn program_variables(host: &Host) -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    const FAMILIES: &[&str] = &["PIP_", "UV_", "PYENV_", "CONDA_", "XDG_"];
-    const NAMES: &[&str] = &[
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "ALL_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "all_proxy",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "NETRC",
-    ];
-    let wanted = |name: &str| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
-    let mut variables = host.environment.base();
-    let configured = host.environment.all().iter().filter(|(name, _)| name.to_str().is_some_and(wanted));
-    variables.extend(configured.map(|(name, value)| (name.clone(), value.clone())));
-    variables
 }

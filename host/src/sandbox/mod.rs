@@ -1,24 +1,29 @@
 //! Launches child processes and owns them: their tree, their input, their output and their end.
 //!
 //! Between the host and a command sits a small supervisor, the host's own program started again: it makes the command's process tree
-//! its own, so that the tree ends as one, also when the host is killed. What a child may see of the machine will be narrowed there,
-//! before the command starts; until then a request for the strict profile is refused.
+//! its own, so that the tree ends as one, also when the host is killed. A strict command is confined there before it starts: it sees what
+//! its permit says, and nothing else of the machine.
 //!
 //! Never: decides whether a process is allowed (policy does, and a launch takes its permit), knows about wasm, reads the environment of
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
-//! makes the launcher.
-//! Read in order: options, launcher, helper, spare, child, warden, pump, stream, buffers, wire, error, proc, then the supervisor's side.
+//! makes the launcher and shows the proof.
+//! Read in order: options, launcher, start, input, helper, spare, child, warden, pump, stream, buffers, wire, encoding, error, proc,
+//! proof, then the supervisor's side.
 
 mod buffers;
 mod child;
+mod encoding;
 mod error;
 mod helper;
+mod input;
 mod launcher;
 mod options;
 mod proc;
+mod proof;
 mod pump;
 mod spare;
+mod start;
 mod stream;
 mod supervisor;
 mod warden;
@@ -28,4 +33,5 @@ pub use child::{Child, Exit};
 pub use error::SpawnError;
 pub use launcher::Launcher;
 pub use options::{Capture, Sink, StartOptions, Stdin};
+pub use proof::{Canary, Outcome, Proof};
 pub use supervisor::dispatch;

@@ -54,7 +54,7 @@ pub enum Stdin {
     /// An open file, or anything else that can be read.
     File(File),
     /// The standard input of the host, whatever it is. Where that is a terminal, the command stays in the host's session and process
-    /// group, so that the keys reach it, and the host, as in a shell.
+    /// group, so that the keys reach it, and the host, as in a shell. A strict command is never given a terminal: it reads nothing instead.
     Terminal,
 }
 
@@ -96,6 +96,15 @@ impl Capture {
             Channel::Stdout => stdout.clone(),
             Channel::Stderr => stderr.clone(),
         }
+    }
+}
+
+impl Capture {
+    /// All that came on standard output.
+    #[must_use]
+    pub fn into_stdout(self) -> Vec<u8> {
+        let [stdout, _] = self.streams.into_inner().unwrap_or_else(PoisonError::into_inner);
+        stdout
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::ErrorCode;
 
 use super::environment::EnvironmentId;
-use crate::names::RunId;
+use crate::names::{Bytes, RunId};
 
 /// What went wrong in the state directory. The text names the thing; [`StoreError::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,14 @@ pub enum StoreError {
         path: PathBuf,
         /// How long was waited.
         seconds: u64,
+    },
+    /// The record of a run has no place for what is to be done next.
+    #[error("the record `{}` has the {limit} that it may have", path.display())]
+    RecordFull {
+        /// The record.
+        path: PathBuf,
+        /// The most that it may have.
+        limit: Bytes,
     },
     /// No space is left.
     #[error("no space is left for `{}`", path.display())]
@@ -167,6 +175,7 @@ impl StoreError {
             }
             Self::Busy { .. } => "wait for the other worldflux process to end, or end it, and try again".into(),
             Self::Full { .. } => "free some space (`worldflux env prune` removes kept environments) and try again".into(),
+            Self::RecordFull { .. } => "the plugin asked for more than one run may; tell its author".into(),
             Self::Forbidden { .. } => "check owner, mode and mount of that place, or choose another state directory".into(),
             Self::Io { .. } | Self::Database { .. } => "check the disk that holds that place, and try again".into(),
             Self::Conflict(_) => "choose another run id, or leave it out to get a new one".into(),

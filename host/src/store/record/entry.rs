@@ -76,7 +76,7 @@ pub enum Body {
         /// What belongs to it.
         details: Value,
     },
-    /// The record is full; from here on calls are counted and not written.
+    /// The record is full; from here on what a plugin asks for is refused.
     Dropped {
         /// The most bytes that a record may have.
         limit: u64,

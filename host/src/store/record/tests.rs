@@ -163,20 +163,65 @@ fn long_values_are_shortened_and_marked_and_every_line_fits() {
     assert_eq!(verify_record(&path).unwrap().head, record.head());
 }
 
+/// A record of 16 KiB, in which effects were asked for until one was refused.
+fn full(path: &Path) -> Record {
+    let record = Record::create_with(path, &"run".parse().unwrap(), 16 << 10).unwrap();
+    for n in 0..1_000 {
+        match record.intent(call(&n.to_string())) {
+            Ok(ticket) => record.result(ticket, json!({})).unwrap(),
+            Err(error) => {
+                assert!(matches!(error, StoreError::RecordFull { .. }), "{error}");
+                return record;
+            }
+        }
+    }
+    panic!("it is never full");
+}
+
 #[test]
-fn a_full_record_says_so_once_and_counts() {
+fn what_cannot_be_written_down_is_refused_and_the_record_says_so_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.jsonl");
-    let record = Record::create_with(&path, &"run".parse().unwrap(), 4096).unwrap();
+    let record = full(&path);
     for n in 0..100 {
-        let ticket = record.intent(call(&n.to_string())).unwrap();
-        record.result(ticket, json!({})).unwrap();
+        assert!(record.intent(call(&n.to_string())).is_err());
     }
     let summary = verify_record(&path).unwrap();
     assert!(summary.full);
-    assert_eq!(summary.head, record.head());
-    assert_eq!(summary.head.count - 2 + record.dropped(), 200, "all but the beginning and the mark itself");
-    assert!(fs::metadata(&path).unwrap().len() < 5000);
+    assert_eq!((summary.head, record.dropped()), (record.head(), 101));
+    let marks = fs::read_to_string(&path).unwrap().matches("\"kind\":\"dropped\"").count();
+    assert_eq!(marks, 1);
+    assert!(fs::metadata(&path).unwrap().len() <= 16 << 10);
+}
+
+#[test]
+fn a_full_record_still_takes_what_ends_and_releases_and_the_steps_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.jsonl");
+    let record = full(&path);
+    let release = Call { export: Some(Export::Teardown), ..call("release") };
+    let ticket = record.intent(release.clone()).unwrap();
+    // The plugin asks on until that share is full too.
+    while let Ok(ticket) = record.intent(release.clone()) {
+        record.result(ticket, json!({})).unwrap();
+    }
+    record.result(ticket, json!({ "ok": "released" })).unwrap();
+    record.phase("finish").unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("released") && text.contains("finish"));
+    assert!(verify_record(&path).unwrap().full);
+}
+
+#[test]
+fn log_lines_leave_half_of_the_record_to_effects() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.jsonl");
+    let record = Record::create_with(&path, &"run".parse().unwrap(), 16 << 10).unwrap();
+    for _ in 0..1_000 {
+        record.log("info", "x", json!({})).unwrap();
+    }
+    assert!(fs::metadata(&path).unwrap().len() <= 8 << 10);
+    assert!(record.dropped() > 900 && record.intent(call("1")).is_ok());
 }
 
 #[test]

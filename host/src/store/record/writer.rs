@@ -17,15 +17,30 @@ use super::{
     verify::verify_record,
 };
 use crate::{
-    names::{Digest, Moment, RunId},
+    names::{Bytes, Digest, Export, Moment, RunId},
     policy::Denial,
     store::error::StoreError,
 };
 
 /// Bytes of a whole record.
 ///
-/// Stops a plugin that calls in a loop from filling the disk: then one entry says so, and calls are counted and no longer written.
+/// Stops a plugin that calls in a loop from filling the disk: then one entry says so, and what is asked for is refused, since what cannot
+/// be written down must not happen.
 const WHOLE: u64 = 256 << 20;
+
+/// Which parts of a whole record are there for what.
+///
+/// Stops a plugin from talking until it is not heard any more, and from asking until nobody can tell what came of it or release what it
+/// made: lines of its log fill at most a half, what it asks for seven eighths, and what it asks for to end and release things fifteen
+/// sixteenths. The rest is for results and for the host's own steps.
+const SHARES: Shares = Shares { log: 8, asked: 14, release: 15, whole: 16 };
+
+struct Shares {
+    log: u64,
+    asked: u64,
+    release: u64,
+    whole: u64,
+}
 
 /// The record of a run, being written. Several threads may write; each line goes out in one `write`.
 ///
@@ -44,14 +59,15 @@ struct Pen {
     seq: u64,
     prev: Digest,
     bytes: u64,
-    full: bool,
+    /// Whether an entry says already that the record is full.
+    told: bool,
     dropped: u64,
 }
 
 /// Stands for an intent until its result is recorded.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an intent without a result reads as an effect that was cut off"]
-pub struct Ticket(Option<u64>);
+pub struct Ticket(u64);
 
 /// The end of a record: how many entries it has, and the hash of the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -101,29 +117,26 @@ impl Record {
     }
 
     fn new(path: &Path, file: File, limit: u64, seq: u64, prev: Digest, bytes: u64) -> Self {
-        let pen = Pen { file, seq, prev, bytes, full: bytes >= limit, dropped: 0 };
+        let pen = Pen { file, seq, prev, bytes, told: false, dropped: 0 };
         Self { path: path.to_owned(), limit, pen: Mutex::new(pen) }
     }
 
     /// Something is about to be done. An error means that it must not be.
     pub fn intent(&self, call: Call) -> Result<Ticket, StoreError> {
-        Ok(Ticket(self.write(Body::Intent(call))?))
+        let share = share_of(&call);
+        self.ask(Body::Intent(call), share).map(Ticket)
     }
 
     /// What came of an intent.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used up by its result")]
     pub fn result(&self, ticket: Ticket, outcome: Value) -> Result<(), StoreError> {
-        let Ticket(intent) = ticket;
-        let Some(of) = intent else {
-            self.pen().dropped += 1;
-            return Ok(());
-        };
-        self.write(Body::Result { of, outcome }).map(drop)
+        self.write(Body::Result { of: ticket.0, outcome }).map(drop)
     }
 
     /// Something was asked for and refused.
     pub fn denied(&self, call: Call, denial: Denial) -> Result<(), StoreError> {
-        self.write(Body::Denial { call, denial }).map(drop)
+        let share = share_of(&call);
+        self.ask(Body::Denial { call, denial }, share).map(drop)
     }
 
     /// The run goes on to this step.
@@ -133,7 +146,9 @@ impl Record {
 
     /// A line of the plugin's own log.
     pub fn log(&self, level: &str, message: &str, fields: Value) -> Result<(), StoreError> {
-        self.write(Body::Log { level: level.into(), message: message.into(), fields }).map(drop)
+        let mut pen = self.pen();
+        let body = Body::Log { level: level.into(), message: message.into(), fields };
+        self.write_within(&mut pen, body, SHARES.log).map(drop)
     }
 
     /// Something that a reader should know.
@@ -167,21 +182,31 @@ impl Record {
         &self.path
     }
 
+    /// The number of the entry; an error where the record has no place for it.
+    fn ask(&self, body: Body, share: u64) -> Result<u64, StoreError> {
+        let mut pen = self.pen();
+        if let Some(seq) = self.write_within(&mut pen, body, share)? {
+            return Ok(seq);
+        }
+        if !pen.told {
+            self.write_within(&mut pen, Body::Dropped { limit: self.limit }, SHARES.whole)?;
+            pen.told = true;
+        }
+        Err(StoreError::RecordFull { path: self.path.clone(), limit: Bytes(self.limit) })
+    }
+
     /// The number of the entry; `None` where the record is full.
     fn write(&self, body: Body) -> Result<Option<u64>, StoreError> {
-        let mut pen = self.pen();
-        if pen.full {
-            pen.dropped += 1;
-            return Ok(None);
-        }
-        let (text, hash) = match self.line(&pen, &body)? {
+        self.write_within(&mut self.pen(), body, SHARES.whole)
+    }
+
+    /// The number of the entry; `None` where this share of the record is full.
+    fn write_within(&self, pen: &mut Pen, body: Body, share: u64) -> Result<Option<u64>, StoreError> {
+        let (text, hash) = match self.line(pen, &body)? {
             fits if fits.0.len() <= LINE => fits,
-            _ => self.line(&pen, &shorten(body, LINE))?,
+            _ => self.line(pen, &shorten(body, LINE))?,
         };
-        if pen.bytes + text.len() as u64 > self.limit {
-            let (text, hash) = self.line(&pen, &Body::Dropped { limit: self.limit })?;
-            pen.append(&self.path, &text, hash)?;
-            pen.full = true;
+        if pen.bytes + text.len() as u64 > self.limit / SHARES.whole * share {
             pen.dropped += 1;
             return Ok(None);
         }
@@ -195,6 +220,11 @@ impl Record {
     fn pen(&self) -> MutexGuard<'_, Pen> {
         self.pen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which share of the record an entry about this call may use.
+fn share_of(call: &Call) -> u64 {
+    if matches!(call.export, Some(Export::Kill | Export::Teardown) | None) { SHARES.release } else { SHARES.asked }
 }
 
 impl Pen {

@@ -1,0 +1,4 @@
+//! What a strict command sees and can do, and what it cannot.
+
+mod basics;
+mod levels;
