@@ -83,6 +83,8 @@ fn entries(path: &Path) -> Option<u64> {
 /// A host, or a pattern of hosts. The canonical text of what was read is read as the same, and is its own canonical text.
 pub(crate) fn host(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // A file of text ends with a line feed.
+    let text = text.strip_suffix('\n').unwrap_or(text);
     let host: Result<Host, _> = text.parse();
     if let Ok(host) = &host {
         let canonical = host.to_string();
