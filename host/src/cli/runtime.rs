@@ -2,24 +2,24 @@
 
 use serde_json::Value;
 
-use super::{args::RuntimeVerb, context::Context, entry::wait, exit::Exit, output::Mark, rights};
+use super::{args::RuntimeVerb, context::Context, entry::wait, exit::Exit, output::Mark, plugin::rights};
 use crate::{
     engine::{Finding, Severity},
-    plugin::{Catalog, Source},
+    plugin::Source,
     run::{Health, RunError},
 };
 
 pub(super) fn runtime(context: &Context, verb: RuntimeVerb) -> Result<Exit, RunError> {
     match verb {
-        RuntimeVerb::List => Ok(list(context)),
+        RuntimeVerb::List => list(context),
         RuntimeVerb::Doctor { names } => wait(doctor(context, &names)),
         RuntimeVerb::Info { name } => wait(info(context, &name)),
     }
 }
 
-/// Reads the index alone: no state directory, no component.
-fn list(context: &Context) -> Exit {
-    let catalog = Catalog::open(&context.plugin_paths());
+/// Reads the index alone: no component that was added, no database.
+fn list(context: &Context) -> Result<Exit, RunError> {
+    let catalog = context.catalog()?;
     if context.output.json {
         context.output.document(&catalog.entries());
     } else {
@@ -30,7 +30,7 @@ fn list(context: &Context) -> Exit {
     for (_, error) in catalog.problems() {
         context.output.talk(Mark::Warning, &error.to_string());
     }
-    Exit::Ok
+    Ok(Exit::Ok)
 }
 
 async fn doctor(context: &Context, names: &[String]) -> Result<Exit, RunError> {
@@ -81,6 +81,7 @@ async fn info(context: &Context, name: &str) -> Result<Exit, RunError> {
     let source = match &info.source {
         Source::Bundled => "bundled".to_owned(),
         Source::File(path) => path.display().to_string(),
+        Source::Added(path) => format!("added from {}", path.display()),
     };
     let features: Vec<_> = info.description.features.iter().map(|feature| feature.name()).collect();
     let mut lines = vec![

@@ -28,7 +28,7 @@ impl Story {
     pub(super) fn call(&self, export: Export) -> Call {
         Call {
             export,
-            rights: self.resolved.rights.clone(),
+            rights: self.host.rights_left(&self.resolved.file, &self.resolved.rights),
             record: self.record.clone(),
             listener: Arc::new(Watched(self.events.clone())),
             folders: Arc::new(self.folders.clone()),

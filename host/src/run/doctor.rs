@@ -36,9 +36,17 @@ impl Host {
 
     /// Examine every runtime. One that traps, hangs or floods spoils only its own lines, and delays nobody else's.
     pub async fn doctor_all(self: &Arc<Self>) -> Health {
-        let names = self.catalog.entries().into_iter().map(|entry| entry.name);
-        let files = names.filter_map(|name| self.catalog.find(name.as_str()).ok()).collect();
+        let (mut files, mut unusable) = (vec![], Health::new());
+        for name in self.catalog.entries().into_iter().map(|entry| entry.name) {
+            match self.catalog.find(name.as_str()) {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    unusable.insert(name.to_string(), broken(&error.to_string(), error.hint()));
+                }
+            }
+        }
         let mut health = self.doctor_files(files).await;
+        health.extend(unusable);
         for (path, error) in self.catalog.problems() {
             health.insert(path.display().to_string(), broken(&error.to_string(), error.hint()));
         }

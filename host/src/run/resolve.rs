@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{error::RunError, host::Host};
 use crate::{
+    config::RunSettings,
     engine::{self, CallError, Description, Plugin},
     imports::{Call, Children, Folders, Listener, Talk},
     names::{Export, RunId},
@@ -34,6 +35,15 @@ impl Host {
     pub(super) async fn resolve(&self, wanted: &str) -> Result<Resolved, RunError> {
         let file = self.catalog.find(wanted)?;
         self.make_ready(file).await
+    }
+
+    /// The same, with no more rights than the project leaves to the plugin.
+    pub(super) async fn resolve_for(&self, settings: &RunSettings) -> Result<Resolved, RunError> {
+        let mut resolved = self.resolve(&settings.runtime.to_string()).await?;
+        let rights = &resolved.rights;
+        let grants = settings.narrowed(&rights.plugin, &rights.grants);
+        resolved.rights = Arc::new(Rights { grants, ..(**rights).clone() });
+        Ok(resolved)
     }
 
     pub(super) async fn make_ready(&self, file: PluginFile) -> Result<Resolved, RunError> {
