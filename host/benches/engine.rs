@@ -47,7 +47,7 @@ fn main() -> Result<()> {
 
 /// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
 fn describe(runtime: &Runtime) -> Result<Measured> {
-    let file = Catalog::open(&[]).find("local")?;
+    let file = Catalog::open(&[], []).find("local")?;
     let ours = Engine::new(CompiledCache::none(), Compiler::Here)?;
     let plugin = ours.load(file.bytes(), file.digest)?;
     let call = call(&file)?;

@@ -127,7 +127,16 @@ impl Exit {
     pub fn of_error(error: &RunError) -> Self {
         use crate::engine::{CallError, LoadError, PluginFault};
         match error {
-            RunError::Plugin(PluginError::Unknown { .. } | PluginError::Duplicate { .. } | PluginError::Read { .. })
+            RunError::Plugin(
+                PluginError::Unknown { .. }
+                | PluginError::Duplicate { .. }
+                | PluginError::Reserved { .. }
+                | PluginError::Confusable { .. }
+                | PluginError::Another { .. }
+                | PluginError::Tampered { .. }
+                | PluginError::Read { .. },
+            )
+            | RunError::Refused { .. }
             | RunError::Config(_)
             | RunError::Stdin { .. }
             | RunError::Folder(_)

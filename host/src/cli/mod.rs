@@ -5,8 +5,8 @@
 //!
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
-//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch and progress, which show it while it goes
-//! on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with rights),
+//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch and progress, which show it
+//! while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with prompt, which asks),
 //! completions, man.
 
 pub mod args;
@@ -24,8 +24,8 @@ mod manifest;
 mod output;
 mod plugin;
 mod progress;
+mod prompt;
 mod reap;
-mod rights;
 mod run;
 mod runs;
 mod runtime;

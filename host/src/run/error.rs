@@ -72,6 +72,14 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// What was typed is not done, for a reason that says itself.
+    #[error("{message}")]
+    Refused {
+        /// Why.
+        message: String,
+        /// What the person can do next; empty where there is nothing.
+        hint: String,
+    },
     /// The strict profile was asked for, and this host cannot keep it.
     #[error("`--sandbox strict` cannot be kept: this version of worldflux cannot confine a command")]
     SandboxUnavailable,
@@ -83,6 +91,7 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Refused { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Plugin(error) => error.hint(),
             Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
             Self::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. } => {

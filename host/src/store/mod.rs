@@ -6,6 +6,7 @@
 //! Read in order: layout, directory, state, schema, error; then run, status, lock, control, execution, description, key;
 //! then the folders environment, record, manifest; then log, hashing and tree.
 
+mod component;
 mod control;
 mod description;
 mod directory;
