@@ -8,6 +8,7 @@ use crate::lab::{attack, is_healthy, lab, run};
 
 const SHORT: Duration = Duration::from_millis(200);
 
+/// RE01
 #[test]
 fn a_loop_without_end_is_stopped_at_the_deadline_in_every_export() {
     for export in Export::ALL {
@@ -17,6 +18,7 @@ fn a_loop_without_end_is_stopped_at_the_deadline_in_every_export() {
     }
 }
 
+/// PT06
 #[test]
 fn a_guest_that_sleeps_is_stopped_at_the_deadline() {
     for export in [Export::Doctor, Export::Kill, Export::Teardown] {

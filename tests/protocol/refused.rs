@@ -77,6 +77,7 @@ fn a_toml_that_cannot_be_used_is_named_with_its_place() {
     assert!(with("").contains("missing field `plugin`"));
 }
 
+/// PT03
 #[test]
 fn an_import_that_no_host_has_is_refused_before_anything_is_compiled() {
     for import in
@@ -89,6 +90,7 @@ fn an_import_that_no_host_has_is_refused_before_anything_is_compiled() {
     }
 }
 
+/// PT04
 #[test]
 fn a_component_that_exports_no_plugin_is_refused() {
     let error = refused(&pack(&component(""), TOML).unwrap());
@@ -98,6 +100,7 @@ fn a_component_that_exports_no_plugin_is_refused() {
     assert!(error.to_string().contains("it exports: worldflux:runtime/plugin@0.2.0"), "{error}");
 }
 
+/// PT04
 #[test]
 fn a_plugin_without_one_of_the_exports_does_not_fit_the_protocol() {
     let error = load(&plugin("(instance $plugin)"));
@@ -113,6 +116,7 @@ fn a_plugin_without_one_of_the_exports_does_not_fit_the_protocol() {
     assert!(error.to_string().starts_with("it does not fit the protocol: "), "{error}");
 }
 
+/// PT03
 #[test]
 fn an_import_of_the_right_name_and_the_wrong_type_does_not_fit_the_protocol() {
     let wrong = r#"(import "worldflux:runtime/log@0.1.0" (instance (export "write" (func (param "x" u8))))) (instance $plugin)"#;

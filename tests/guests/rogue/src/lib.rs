@@ -10,6 +10,7 @@
 //! `describe` gets no settings. What it does stands in the marker below, which a test overwrites in the binary.
 
 mod act;
+mod broken;
 mod files;
 mod lie;
 mod network;
@@ -38,6 +39,30 @@ use wit::{
 static DESCRIBE: [u8; 48] = *b"rogue-describe:                                 ";
 
 struct Rogue;
+
+/// The length of a text on whose release the guest traps: after its answer was given, when the memory of the answer is freed.
+pub const FATAL: usize = 123_457;
+
+struct Allocator;
+
+// SAFETY: the system's allocator, but for one length.
+unsafe impl std::alloc::GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: std::alloc::Layout) {
+        if layout.size() == FATAL {
+            act::unreachable();
+        }
+        // SAFETY: as above.
+        unsafe { std::alloc::System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Does what the settings say for `export`, and gives what is to be reported and the behaviour, if it is a lie.
 fn behave(settings: &str, export: &str) -> (Option<String>, String) {
