@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -59,6 +59,19 @@ pub(crate) fn python(script: &str) -> Order {
 impl Order {
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Confined; it can write in these folders.
+    pub(crate) fn strict<P: AsRef<Path>>(mut self, writes: impl IntoIterator<Item = P>) -> Self {
+        self.profile = Profile::Strict;
+        self.places.writes.extend(writes.into_iter().map(|path| path.as_ref().to_owned()));
+        self
+    }
+
+    /// It can read these as well.
+    pub(crate) fn reads<P: AsRef<Path>>(mut self, reads: impl IntoIterator<Item = P>) -> Self {
+        self.places.reads.extend(reads.into_iter().map(|path| path.as_ref().to_owned()));
         self
     }
 

@@ -7,6 +7,7 @@ mod input;
 mod kit;
 mod output;
 mod start;
+mod strict;
 mod terminal;
 mod tidy;
 mod tree;

@@ -4,7 +4,6 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt, os::unix::fs::PermissionsEx
 
 use worldflux::{
     names::EndKind,
-    policy::Profile,
     sandbox::{Launcher, SpawnError},
 };
 
@@ -175,15 +174,6 @@ fn a_large_environment_arrives_whole() {
         order = order.variable(&format!("V{i}"), &"v".repeat(100_000 + i));
     }
     assert_eq!(run(order.output(|_| ())).stdout(), "100000 100009\n");
-}
-
-#[test]
-fn the_strict_profile_is_refused_as_long_as_nothing_keeps_it() {
-    let mut order = order(["true"]);
-    order.profile = Profile::Strict;
-    let error = refusal(order);
-    assert!(matches!(&error, SpawnError::ProfileUnavailable { program } if program == "true"), "{error}");
-    assert!(error.hint().unwrap().contains("own"));
 }
 
 #[test]

@@ -122,7 +122,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             Cause::Invalid { field: "command".into(), value: what.clone(), expected: format!("a value that can be given: {reason}") }
         }
         SpawnError::TooLong { .. } => Cause::Quota,
-        SpawnError::ProfileUnavailable { .. } | SpawnError::Execute { .. } | SpawnError::Supervisor { .. } => Cause::Other,
+        SpawnError::SandboxUnavailable { .. }
+        | SpawnError::View { .. }
+        | SpawnError::OutsideView { .. }
+        | SpawnError::Execute { .. }
+        | SpawnError::Supervisor { .. } => Cause::Other,
     };
     Failure { cause, message: error.to_string(), repeatable: true, hint: error.hint() }
 }

@@ -99,6 +99,9 @@ pub struct View {
     pub writes: BTreeSet<PathBuf>,
     /// Whether the graphics processors are there. A wide opening: a driver has hundreds of commands.
     pub gpu: bool,
+    /// Whether the program is a tool that was granted by its name. It is then not started from a folder in which a child can write: anything
+    /// can have been put there.
+    pub tool: bool,
     /// The weakest level at which it may be started.
     pub least: Least,
     /// What it may use up.

@@ -90,7 +90,11 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
-    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement: confine(request.profile, request.places) }))
+    let mut confinement = confine(request.profile, request.places);
+    if let Confinement::Strict(view) = &mut confinement {
+        view.tool = true;
+    }
+    Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement }))
 }
 
 /// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.

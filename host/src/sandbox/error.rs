@@ -2,14 +2,44 @@
 
 use std::{ffi::OsString, io, path::PathBuf};
 
+use crate::policy::Level;
+
 /// Why a command could not be started. Nothing of it ran.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The strict profile cannot be kept on this machine.
-    #[error("program `{program}` cannot be started with the strict profile: nothing on this machine can confine it")]
-    ProfileUnavailable {
+    /// The strict profile cannot be kept on this machine, or not at the level that is needed.
+    #[error(
+        "program `{program}` cannot be started with the strict profile: it needs the sandbox level `{needed}`, and this machine has `{have}`: {why}"
+    )]
+    SandboxUnavailable {
         /// What was to be started.
         program: String,
+        /// The weakest level at which it may be started.
+        needed: Level,
+        /// The level that was proven on this machine.
+        have: Level,
+        /// What keeps this machine from more.
+        why: String,
+        /// What a person can do about it.
+        fix: String,
+    },
+    /// A file or a folder that a strict program was to see.
+    #[error("`{}` cannot be shown to a strict program: {source}", path.display())]
+    View {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is on this machine, but not in the view of a strict program.
+    #[error("{what} `{}` is not in what the strict profile shows: {why}", path.display())]
+    OutsideView {
+        /// What it was to be used as.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// Why it is not shown.
+        why: String,
     },
     /// No program of this name.
     #[error("program `{program}` was not found{}", in_path(path.as_ref()))]
@@ -70,7 +100,17 @@ impl SpawnError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::ProfileUnavailable { .. } => Some("use the profile `own`, for programs that you trust as you trust your shell".into()),
+            Self::SandboxUnavailable { fix, .. } => Some(fix.clone()),
+            Self::View { source, .. } => Some(match source.kind() {
+                io::ErrorKind::NotFound => "make it first, or take it out of what is granted".into(),
+                io::ErrorKind::CrossesDevices => {
+                    "a link in a folder that the program can write leads out of it: grant its target by name".into()
+                }
+                _ => "grant a folder of your own; not `/`, and nothing of /proc, /sys and /dev".into(),
+            }),
+            Self::OutsideView { .. } => {
+                Some("grant the folder, or use the profile `own` for programs that you trust as you trust your shell".into())
+            }
             Self::NotFound { path: Some(_), .. } => Some("install it, or give its whole path".into()),
             Self::NotFound { path: None, .. } => Some("a path with `/` counts from the working directory of the command".into()),
             Self::NotExecutable { file } => Some(format!("chmod +x {}, or name its interpreter first", file.display())),
@@ -82,6 +122,11 @@ impl SpawnError {
             Self::Invalid { .. } | Self::Execute { .. } | Self::Supervisor { .. } => None,
         }
     }
+}
+
+/// The host could not do this part.
+pub(super) fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> SpawnError {
+    move |error| SpawnError::Supervisor { what, source: error.into() }
 }
 
 fn in_path(path: Option<&OsString>) -> String {

@@ -3,12 +3,8 @@
 use std::{
     env,
     ffi::OsStr,
-    fs::File,
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -19,8 +15,9 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     child::{Child, Exit, Wishes},
-    error::SpawnError,
+    error::{SpawnError, failed},
     helper::Helper,
+    input,
     options::{StartOptions, Stdin},
     pump::{self, Pump},
     spare::Spares,
@@ -29,7 +26,7 @@ use super::{
     warden::{Limits, Warden},
     wire::{HELPER_ARGUMENT, Launch, Report, Step, shown},
 };
-use crate::policy::{Confinement, Permit, StartProcess};
+use crate::policy::{Confinement, Level, Permit, StartProcess};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -111,17 +108,12 @@ fn is_supervisor() -> bool {
     env::args_os().nth(1).is_some_and(|argument| argument == HELPER_ARGUMENT)
 }
 
-fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> SpawnError {
-    move |error| SpawnError::Supervisor { what, source: error.into() }
-}
-
 /// What can be refused without asking the system.
 fn check(process: &StartProcess) -> Result<(), SpawnError> {
     let invalid = |what: String, reason| Err(SpawnError::Invalid { what, reason });
     let has_nul = |text: &OsStr| text.as_bytes().contains(&0);
-    let Some(program) = process.argv.first() else { return invalid("an empty command".into(), "there is no program in it") };
-    if process.confinement != Confinement::Own {
-        return Err(SpawnError::ProfileUnavailable { program: shown(program) });
+    if process.argv.is_empty() {
+        return invalid("an empty command".into(), "there is no program in it");
     }
     for (index, argument) in process.argv.iter().enumerate() {
         if has_nul(argument) {
@@ -157,13 +149,15 @@ fn start(helper: &Path, spares: &Spares, process: StartProcess, options: StartOp
     let wishes = Arc::new(Wishes::new(event()?));
     let gone = tree_is_gone.try_clone().map_err(failed("make an event"))?;
     let mut pump = Pump::new(stdout, stderr, cap, sink, gone);
-    let shares_terminal = matches!(stdin, Stdin::Terminal) && rustix::termios::isatty(rustix::stdio::stdin());
-    let child_stdin = open(stdin, &mut pump)?;
+    let is_strict = process.confinement != Confinement::Own;
+    let shares_terminal = !is_strict && matches!(stdin, Stdin::Terminal) && rustix::termios::isatty(rustix::stdio::stdin());
+    let child_stdin = input::open(stdin, is_strict, &mut pump)?;
     // Where the start fails, the pipes are at their end and so is this thread.
     let pump = thread::Builder::new().name("pump".into()).spawn(move || pump.run()).map_err(failed("start a thread"))?;
 
     let mut supervisor = spares.take().map_or_else(|| Helper::start(helper), Ok).map_err(failed("start the supervisor"))?;
-    let launch = Launch { process, shares_terminal };
+    let level = if is_strict { Level::Full } else { Level::None };
+    let launch = Launch { process, shares_terminal, level, program: None };
     let report = supervisor.launch(&launch, &[child_stdin, child_stdout, child_stderr]);
     let Ok(Report::Started { pid }) = report else {
         supervisor.kill();
@@ -188,20 +182,6 @@ struct Started {
     told: watch::Sender<Option<Exit>>,
 }
 
-/// The command's end of its standard input.
-fn open(stdin: Stdin, pump: &mut Pump) -> Result<OwnedFd, SpawnError> {
-    match stdin {
-        Stdin::Bytes(bytes) if !bytes.is_empty() => {
-            let (here, there) = pump::input_pipe().map_err(failed("make a pipe"))?;
-            pump.feed(here, bytes);
-            Ok(there)
-        }
-        Stdin::Empty | Stdin::Bytes(_) => File::open("/dev/null").map(OwnedFd::from).map_err(failed("open /dev/null")),
-        Stdin::File(file) => Ok(file.into()),
-        Stdin::Terminal => rustix::stdio::stdin().as_fd().try_clone_to_owned().map_err(failed("share its standard input")),
-    }
-}
-
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
@@ -220,7 +200,14 @@ fn explain(report: io::Result<Report>, process: &StartProcess) -> SpawnError {
     };
     let source = io::Error::from_raw_os_error(errno);
     match step {
-        Step::Profile => SpawnError::ProfileUnavailable { program: shown(program()) },
+        Step::Profile => SpawnError::SandboxUnavailable {
+            program: shown(program()),
+            needed: Level::Full,
+            have: Level::None,
+            why: format!("cannot {}: {source}", file.display()),
+            fix: "use the profile `own`".into(),
+        },
+        Step::View => SpawnError::View { path: file, source },
         Step::Setup => SpawnError::Supervisor { what: "prepare the start", source },
         Step::Directory => SpawnError::WorkingDirectory { directory: process.working_directory.clone(), source },
         Step::Find => {

@@ -1,18 +1,20 @@
 //! Launches child processes and owns them: their tree, their input, their output and their end.
 //!
 //! Between the host and a command sits a small supervisor, the host's own program started again: it makes the command's process tree
-//! its own, so that the tree ends as one, also when the host is killed. What a child may see of the machine will be narrowed there,
-//! before the command starts; until then a request for the strict profile is refused.
+//! its own, so that the tree ends as one, also when the host is killed. A strict command is confined there before it starts: it sees what
+//! its permit says, and nothing else of the machine.
 //!
 //! Never: decides whether a process is allowed (policy does, and a launch takes its permit), knows about wasm, reads the environment of
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher.
-//! Read in order: options, launcher, helper, spare, child, warden, pump, stream, wire, error, proc, then the supervisor's side.
+//! Read in order: options, launcher, input, helper, spare, child, warden, pump, stream, wire, encoding, error, proc, then the supervisor's side.
 
 mod child;
+mod encoding;
 mod error;
 mod helper;
+mod input;
 mod launcher;
 mod options;
 mod proc;

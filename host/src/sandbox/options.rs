@@ -54,7 +54,7 @@ pub enum Stdin {
     /// An open file, or anything else that can be read.
     File(File),
     /// The standard input of the host, whatever it is. Where that is a terminal, the command stays in the host's session and process
-    /// group, so that the keys reach it, and the host, as in a shell.
+    /// group, so that the keys reach it, and the host, as in a shell. A strict command is never given a terminal: it reads nothing instead.
     Terminal,
 }
 

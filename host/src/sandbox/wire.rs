@@ -4,16 +4,12 @@
 //! are the same program, so the format has no versions.
 
 use std::{
-    collections::BTreeSet,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io::{self, IoSlice, IoSliceMut, Read, Write},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{
-            ffi::{OsStrExt, OsStringExt},
-            net::UnixStream,
-        },
+        unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -23,10 +19,8 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use crate::{
-    names::Bytes,
-    policy::{ChildLimits, Confinement, Least, Level, StartProcess, View},
-};
+use super::encoding::{Reader, Writer, broken};
+use crate::policy::{Level, StartProcess};
 
 /// Longest message.
 ///
@@ -43,6 +37,10 @@ pub(super) struct Launch {
     pub(super) process: StartProcess,
     /// Whether the command shares the session and the process group of the host.
     pub(super) shares_terminal: bool,
+    /// What confines the command: `none` for the profile `own`.
+    pub(super) level: Level,
+    /// The file to execute, where the host has found it already; else the supervisor looks for it.
+    pub(super) program: Option<PathBuf>,
 }
 
 /// What the host asks of a running supervisor: one byte each.
@@ -85,8 +83,10 @@ pub(super) enum Report {
 /// The steps of a start that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The profile cannot be kept.
+    /// Confining it. The file is a text: the part of the sandbox that could not be made.
     Profile,
+    /// Giving it a file or a folder of its view.
+    View,
     /// Session, subreaper, limits.
     Setup,
     /// Entering the working directory.
@@ -100,7 +100,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 6] = [Self::Profile, Self::Setup, Self::Directory, Self::Find, Self::Permission, Self::Execute];
+    const ALL: [Self; 7] = [Self::Profile, Self::View, Self::Setup, Self::Directory, Self::Find, Self::Permission, Self::Execute];
 }
 
 /// Send `launch` and the three streams of the command.
@@ -109,6 +109,9 @@ pub(super) fn send_launch(socket: &UnixStream, launch: &Launch, streams: &[Owned
     let mut message = Writer::default();
     message.confinement(confinement)?;
     message.number(u32::from(launch.shares_terminal));
+    message.level(launch.level)?;
+    message.number(u32::from(launch.program.is_some()));
+    message.bytes(launch.program.as_deref().unwrap_or(Path::new("")).as_os_str().as_bytes())?;
     message.bytes(working_directory.as_os_str().as_bytes())?;
     message.count(argv.len())?;
     for argument in argv {
@@ -153,10 +156,13 @@ pub(super) fn receive_launch(socket: &UnixStream) -> io::Result<(Launch, [OwnedF
     let mut message = Reader(&body);
     let confinement = message.confinement()?;
     let shares_terminal = message.number()? != 0;
+    let level = message.level()?;
+    let (has_program, program) = (message.number()? != 0, PathBuf::from(message.text()?));
     let working_directory = PathBuf::from(message.text()?);
     let argv = (0..message.number()?).map(|_| message.text()).collect::<io::Result<_>>()?;
     let variables = (0..message.number()?).map(|_| Ok((message.text()?, message.text()?))).collect::<io::Result<_>>()?;
-    Ok((Launch { process: StartProcess { argv, variables, working_directory, confinement }, shares_terminal }, streams))
+    let process = StartProcess { argv, variables, working_directory, confinement };
+    Ok((Launch { process, shares_terminal, level, program: has_program.then_some(program) }, streams))
 }
 
 /// Send one request.
@@ -250,108 +256,20 @@ fn length_of(body: &[u8]) -> io::Result<[u8; 4]> {
     Ok(u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes())
 }
 
-fn broken() -> io::Error {
-    io::ErrorKind::InvalidData.into()
-}
-
-#[derive(Default)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn number(&mut self, number: u32) {
-        self.0.extend(number.to_le_bytes());
-    }
-
-    fn long(&mut self, number: u64) {
-        self.0.extend(number.to_le_bytes());
-    }
-
-    fn count(&mut self, count: usize) -> io::Result<()> {
-        self.number(u32::try_from(count).map_err(|_| io::ErrorKind::ArgumentListTooLong)?);
-        Ok(())
-    }
-
-    fn confinement(&mut self, confinement: &Confinement) -> io::Result<()> {
-        let Confinement::Strict(view) = confinement else {
-            self.number(0);
-            return Ok(());
-        };
-        self.number(1);
-        for paths in [&view.reads, &view.writes] {
-            self.count(paths.len())?;
-            for path in paths {
-                self.bytes(path.as_os_str().as_bytes())?;
-            }
-        }
-        self.number(u32::from(view.gpu));
-        self.count(Level::ALL.iter().position(|level| *level == view.least.0).unwrap_or_default())?;
-        let ChildLimits { processes, memory, file } = view.limits;
-        self.number(processes);
-        for limit in [memory, file] {
-            self.number(u32::from(limit.is_some()));
-            self.long(limit.map_or(0, |Bytes(bytes)| bytes));
-        }
-        Ok(())
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.count(bytes.len())?;
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-struct Reader<'message>(&'message [u8]);
-
-impl Reader<'_> {
-    fn number(&mut self) -> io::Result<u32> {
-        let (number, rest) = self.0.split_first_chunk().ok_or_else(broken)?;
-        self.0 = rest;
-        Ok(u32::from_le_bytes(*number))
-    }
-
-    fn long(&mut self) -> io::Result<u64> {
-        let (number, rest) = self.0.split_first_chunk().ok_or_else(broken)?;
-        self.0 = rest;
-        Ok(u64::from_le_bytes(*number))
-    }
-
-    fn confinement(&mut self) -> io::Result<Confinement> {
-        if self.number()? == 0 {
-            return Ok(Confinement::Own);
-        }
-        let (reads, writes) = (self.paths()?, self.paths()?);
-        let gpu = self.number()? != 0;
-        let least = usize::try_from(self.number()?).ok().and_then(|index| Level::ALL.get(index)).copied();
-        let processes = self.number()?;
-        let (memory, file) = (self.limit()?, self.limit()?);
-        let least = Least(least.ok_or_else(broken)?);
-        Ok(Confinement::Strict(View { reads, writes, gpu, least, limits: ChildLimits { processes, memory, file } }))
-    }
-
-    fn paths(&mut self) -> io::Result<BTreeSet<PathBuf>> {
-        (0..self.number()?).map(|_| self.text().map(PathBuf::from)).collect()
-    }
-
-    fn limit(&mut self) -> io::Result<Option<Bytes>> {
-        let is_there = self.number()? != 0;
-        let bytes = self.long()?;
-        Ok(is_there.then_some(Bytes(bytes)))
-    }
-
-    fn text(&mut self) -> io::Result<OsString> {
-        let length = usize::try_from(self.number()?).map_err(|_| broken())?;
-        let (text, rest) = self.0.split_at_checked(length).ok_or_else(broken)?;
-        self.0 = rest;
-        Ok(OsString::from_vec(text.to_vec()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs::File};
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        ffi::OsString,
+        fs::File,
+        os::unix::ffi::OsStringExt,
+    };
 
     use super::*;
+    use crate::{
+        names::Bytes,
+        policy::{ChildLimits, Confinement, Least, View},
+    };
 
     fn null() -> OwnedFd {
         File::open("/dev/null").unwrap().into()
@@ -368,11 +286,12 @@ mod tests {
                 reads: BTreeSet::from(["/a".into(), "/b".into()]),
                 writes: BTreeSet::from(["/c".into()]),
                 gpu: true,
+                tool: true,
                 least: Least(Level::KernelFilter),
                 limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },
             }),
         };
-        let launch = Launch { process, shares_terminal: true };
+        let launch = Launch { process, shares_terminal: true, level: Level::Full, program: Some("/d".into()) };
         let (here, there) = UnixStream::pair().unwrap();
         send_launch(&here, &launch, &[null(), null(), null()]).unwrap();
         assert_eq!(receive_launch(&there).unwrap().0, launch);

@@ -41,26 +41,52 @@ pub(super) fn close_inherited() {
     }
 }
 
-/// Start `file` with exactly the given arguments, variables and streams.
-pub(super) fn start(process: &StartProcess, file: &Path, group: Group, streams: [OwnedFd; 3]) -> io::Result<Pid> {
+/// Start `file` with exactly the given arguments, variables and streams, in the group that is asked for, and `restrict` it before it
+/// becomes the program.
+pub(super) fn start(
+    process: &StartProcess,
+    file: &Path,
+    group: Group,
+    streams: [OwnedFd; 3],
+    mut restrict: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) -> io::Result<Pid> {
+    let mut command = prepare(process, file, streams);
+    command.process_group(match group {
+        Group::Own => 0,
+        Group::Shared(group) => group.as_raw_pid(),
+    });
+    let supervisor = getpid();
+    let begin = move || {
+        restrict()?;
+        // Last, since the kernel takes it back where a process changes its rights.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before the signal was asked for.
+        if getppid() == Some(supervisor) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: this process has one thread, so its child can do whatever it could do itself.
+    unsafe { command.pre_exec(begin) };
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// The same for a command in namespaces of its own. It cannot see its supervisor, and dies with the first process of its namespace.
+pub(super) fn start_inside(
+    process: &StartProcess,
+    file: &Path,
+    streams: [OwnedFd; 3],
+    restrict: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) -> io::Result<Pid> {
+    let mut command = prepare(process, file, streams);
+    // SAFETY: as above.
+    unsafe { command.pre_exec(restrict) };
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+fn prepare(process: &StartProcess, file: &Path, streams: [OwnedFd; 3]) -> Command {
     let [stdin, stdout, stderr] = streams.map(Stdio::from);
     let mut command = Command::new(file);
     if let Some((name, arguments)) = process.argv.split_first() {
         command.arg0(name).args(arguments);
     }
     command.env_clear().envs(&process.variables).stdin(stdin).stdout(stdout).stderr(stderr);
-    command.process_group(match group {
-        Group::Own => 0,
-        Group::Shared(group) => group.as_raw_pid(),
-    });
-    let supervisor = getpid();
-    let die_with_supervisor = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have died before the signal was asked for.
-        if getppid() == Some(supervisor) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-    };
-    // SAFETY: this process has one thread, and the closure makes two system calls and allocates nothing.
-    unsafe { command.pre_exec(die_with_supervisor) };
-    let child = command.spawn()?;
-    Ok(Pid::from_child(&child))
+    command
 }

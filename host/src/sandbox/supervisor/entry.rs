@@ -1,22 +1,30 @@
 //! The life of a supervisor.
 
 use std::{
-    env,
-    os::{fd::AsFd, unix::net::UnixStream},
+    env, io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::PathBuf,
     process::ExitCode,
     time::Instant,
 };
 
-use rustix::process::{Resource, Rlimit, getpgrp, getpid, set_child_subreaper, setpgid, setrlimit, setsid};
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getpgrp, getpid, set_child_subreaper, setpgid, setrlimit, setsid},
+};
 
 use super::{
-    command, program, signal,
-    tree::Group,
+    command,
+    failed::Failed,
+    program, signal, strict,
+    tree::{Group, Tree},
     watch::{self, Command},
 };
 use crate::{
-    policy::Confinement,
+    policy::{Confinement, Level},
     sandbox::wire::{self, HELPER_ARGUMENT, Launch, Report, Step},
 };
 
@@ -35,14 +43,19 @@ pub fn dispatch() -> Option<ExitCode> {
 
 fn supervise() -> ExitCode {
     command::close_inherited();
-    let Ok(control) = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
+    let Ok(control) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
     // Started by hand: there is no host on the other side.
     let Ok((launch, streams)) = wire::receive_launch(&control) else { return ExitCode::from(2) };
     let begun = signal::bell().map_err(|error| Failed::new(Step::Setup, &error, "")).and_then(|bell| {
-        let (file, group) = prepare(&launch)?;
-        let started = Instant::now();
-        let pid = command::start(&launch.process, &file, group, streams).map_err(|error| Failed::new(Step::Execute, &error, file))?;
-        Ok((bell, Command { pid, group, started }))
+        let command = match (launch.level, &launch.process.confinement) {
+            (Level::Full, Confinement::Strict(view)) => strict::start_inside(&launch, view, streams),
+            (Level::KernelFilter, Confinement::Strict(view)) => strict::start_filtered(&launch, view, streams),
+            (Level::None, _) => start(&launch, streams),
+            (Level::Full | Level::FullBwrap | Level::KernelFilter, _) => {
+                Err(Failed::confining("keep this level")(io::Error::from(io::ErrorKind::Unsupported)))
+            }
+        }?;
+        Ok((bell, command))
     });
     // The launch holds the variables of the command, secrets among them.
     drop(launch);
@@ -59,40 +72,44 @@ fn supervise() -> ExitCode {
     }
 }
 
-/// Why nothing was started.
-pub(super) struct Failed {
-    pub(super) step: Step,
-    pub(super) errno: i32,
-    pub(super) file: PathBuf,
+/// Start a command of which only the tree is contained.
+fn start(launch: &Launch, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
+    let group = own_tree(launch.shares_terminal)?;
+    // A core file would hold the command's memory, secrets included, and can fill a disk.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(of_setup)?;
+    let file = find(launch)?;
+    let started = Instant::now();
+    let pid =
+        command::start(&launch.process, &file, group, streams, || Ok(())).map_err(|error| Failed::new(Step::Execute, &error, file))?;
+    Ok(Command { pid, tree: Tree::Descendants(group), started })
 }
 
-impl Failed {
-    pub(super) fn new(step: Step, error: &std::io::Error, file: impl Into<PathBuf>) -> Self {
-        Self { step, errno: error.raw_os_error().unwrap_or(0), file: file.into() }
-    }
-}
-
-/// Everything that must be so before the command exists. Answers with the file to execute.
-fn prepare(launch: &Launch) -> Result<(PathBuf, Group), Failed> {
-    let process = &launch.process;
-    let setup = |error: rustix::io::Errno| Failed::new(Step::Setup, &error.into(), "");
-    if process.confinement != Confinement::Own {
-        let error = std::io::ErrorKind::Unsupported.into();
-        return Err(Failed::new(Step::Profile, &error, ""));
-    }
-    let group = if launch.shares_terminal {
+/// Make everything that the command leaves behind a child of this process.
+pub(super) fn own_tree(shares_terminal: bool) -> Result<Group, Failed> {
+    let group = if shares_terminal {
         // The command stays in the host's group, which has the terminal; the supervisor leaves it, so that Ctrl-C does not end it.
         let group = Group::Shared(getpgrp());
-        setpgid(None, None).map_err(setup)?;
+        setpgid(None, None).map_err(of_setup)?;
         group
     } else {
         // A session without a terminal: no key reaches the command, and it cannot type into the user's shell.
-        setsid().map_err(setup)?;
+        setsid().map_err(of_setup)?;
         Group::Own
     };
-    set_child_subreaper(Some(getpid())).map_err(setup)?;
-    // A core file would hold the command's memory, secrets included, and can fill a disk.
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(setup)?;
+    set_child_subreaper(Some(getpid())).map_err(of_setup)?;
+    Ok(group)
+}
+
+/// The file to execute, seen from the working directory, where this process is from now on.
+pub(super) fn find(launch: &Launch) -> Result<PathBuf, Failed> {
+    let process = &launch.process;
     env::set_current_dir(&process.working_directory).map_err(|error| Failed::new(Step::Directory, &error, &process.working_directory))?;
-    Ok((program::find(process)?, group))
+    match &launch.program {
+        Some(file) => program::check(file),
+        None => program::find(process),
+    }
+}
+
+pub(super) fn of_setup(error: Errno) -> Failed {
+    Failed::new(Step::Setup, &error.into(), "")
 }

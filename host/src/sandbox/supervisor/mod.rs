@@ -2,16 +2,19 @@
 //!
 //! It is the host's program, started again with one argument. It takes the launch from its control socket, makes itself the reaper of
 //! everything that the command leaves behind, starts the command, reports, and is gone only when the whole tree is. When the host goes
-//! away it ends the tree. This is where the command will be confined, before it starts.
+//! away it ends the tree. A strict command is confined here, before it starts.
 //!
 //! Never: reads the command's output, uses an environment variable, starts an async runtime.
 //! Callers: main, by `dispatch`.
-//! Read in order: entry, program, command, watch, tree, signal.
+//! Read in order: entry, failed, program, command, strict with confine, watch, tree, signal.
 
 mod command;
+mod confine;
 mod entry;
+mod failed;
 mod program;
 mod signal;
+mod strict;
 mod tree;
 mod watch;
 

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::entry::Failed;
+use super::failed::Failed;
 use crate::{policy::StartProcess, sandbox::wire::Step};
 
 /// Where programs are looked up when the command has no `PATH`.
@@ -37,6 +37,15 @@ pub(super) fn find(process: &StartProcess) -> Result<PathBuf, Failed> {
         }
     }
     Err(refused.map_or_else(not_found, |(error, file)| Failed::new(Step::Permission, &error, file)))
+}
+
+/// The file that the host has found: it must be one here as well.
+pub(super) fn check(file: &Path) -> Result<PathBuf, Failed> {
+    match look_at(file) {
+        Found::Program => Ok(file.into()),
+        Found::NoProgram(error) => Err(Failed::new(Step::Permission, &error, file)),
+        Found::Nothing => Err(Failed::new(Step::Find, &rustix::io::Errno::NOENT.into(), file)),
+    }
 }
 
 /// The folders that are searched for programs.

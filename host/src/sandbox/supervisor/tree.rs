@@ -2,7 +2,16 @@
 
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
+use super::confine::Init;
 use crate::sandbox::proc;
+
+/// All that came of the command, and how it is reached.
+pub(super) enum Tree {
+    /// The descendants of this process.
+    Descendants(Group),
+    /// What is in the namespace of this first process.
+    Namespace(Init),
+}
 
 /// The process group of the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +25,13 @@ pub(super) enum Group {
 /// Signal the command and all its descendants, also those that left its group or its session. Each gets the signal once.
 ///
 /// `command` must not be reaped yet: its number is that of its group.
-pub(super) fn signal_command(command: Pid, group: Group, signal: Signal) {
+pub(super) fn signal_command(command: Pid, tree: &Tree, signal: Signal) {
+    let group = match tree {
+        // Beyond a namespace the numbers in `/proc` mean other processes.
+        Tree::Namespace(init) if signal == Signal::KILL => return init.end(),
+        Tree::Namespace(init) => return init.pass_on(signal),
+        Tree::Descendants(group) => *group,
+    };
     let signalled = match group {
         Group::Own => {
             // One call for the whole group: none of it can fork out of reach meanwhile. Fails only if all are gone.

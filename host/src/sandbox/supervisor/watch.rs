@@ -11,13 +11,13 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid},
 };
 
-use super::tree::{self, Group};
+use super::tree::{self, Tree};
 use crate::sandbox::wire::{self, Report, Request};
 
 /// A command that was started and is not reaped yet, so that its number is its own.
 pub(super) struct Command {
     pub(super) pid: Pid,
-    pub(super) group: Group,
+    pub(super) tree: Tree,
     /// Taken just before.
     pub(super) started: Instant,
 }
@@ -29,7 +29,7 @@ pub(super) fn follow(control: &UnixStream, bell: &OwnedFd, command: &Command) {
     let _ = wire::send_report(control, &Report::Started { pid: command.pid.as_raw_pid().cast_unsigned() });
     let (status, asked) = wait_for_end(control, bell, command);
     let _ = wire::send_report(control, &Report::Ended { status, asked, ran: command.started.elapsed() });
-    end_tree(bell);
+    end_tree(bell, &command.tree);
 }
 
 /// Obey the host until the command ends: its exit code, or else the signal that ended it, and whether it still ran when its end was asked
@@ -62,11 +62,11 @@ fn press(command: &Command, request: Request) -> bool {
     }
     match request {
         Request::Stop => {
-            tree::signal_command(command.pid, command.group, Signal::TERM);
+            tree::signal_command(command.pid, &command.tree, Signal::TERM);
             // A stopped process would not see it.
-            tree::signal_command(command.pid, command.group, Signal::CONT);
+            tree::signal_command(command.pid, &command.tree, Signal::CONT);
         }
-        Request::Kill => tree::signal_command(command.pid, command.group, Signal::KILL),
+        Request::Kill => tree::signal_command(command.pid, &command.tree, Signal::KILL),
     }
     true
 }
@@ -101,7 +101,7 @@ fn ending(status: WaitStatus) -> Result<i32, u32> {
 ///
 /// A process that dies hands its children to this one before it can be reaped, so each round reaches at least one generation, and all that
 /// can be seen.
-fn end_tree(bell: &OwnedFd) {
+fn end_tree(bell: &OwnedFd, tree: &Tree) {
     let mut pause = Duration::from_micros(200);
     loop {
         silence(bell);
@@ -112,7 +112,11 @@ fn end_tree(bell: &OwnedFd) {
                 Err(_) => return,
             }
         }
-        tree::signal_descendants(Signal::KILL, None);
+        match tree {
+            Tree::Descendants(_) => tree::signal_descendants(Signal::KILL, None),
+            // It can be reaped when nothing of its namespace is left.
+            Tree::Namespace(init) => init.end(),
+        }
         // A list of children can miss one that comes while others go: there is always another round.
         let _ = poll(&mut [PollFd::new(bell, PollFlags::IN)], Timespec::try_from(pause).ok().as_ref());
         pause = (pause * 2).min(Duration::from_millis(20));

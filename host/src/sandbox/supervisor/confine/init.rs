@@ -1,0 +1,141 @@
+//! The first process of a sandbox. When it ends, the kernel ends all others.
+#![allow(unsafe_code, reason = "forks, and ends without running what the parent had still to do")]
+
+use std::{
+    io::{self, IoSlice, IoSliceMut, Read, Write},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use rustix::{
+    mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg},
+    process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior, set_parent_process_death_signal},
+};
+
+use super::{capabilities, filesystem::set_attributes, limits};
+
+/// The first process of a sandbox, as the supervisor has it: a child that is not reaped yet, so that its number is its own.
+///
+/// It does nothing but be there. The command is not its child but the supervisor's, so that how the command ended is the kernel's word to
+/// a process that the command cannot see.
+pub(in crate::sandbox::supervisor) struct Init {
+    pid: Pid,
+    control: UnixStream,
+}
+
+impl Init {
+    /// Start it, in the namespaces that this process has just made for its children.
+    ///
+    /// `processes` bounds how many there can be inside, where the kernel can bound that.
+    pub(in crate::sandbox::supervisor) fn start(processes: u32) -> io::Result<Self> {
+        let (control, other) = UnixStream::pair()?;
+        // SAFETY: this process has one thread, so everything that the child finds in memory is whole.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                live(&other, processes);
+                // SAFETY: ends this process at once, as meant: what is on its stack belongs to the supervisor.
+                unsafe { libc::_exit(0) }
+            }
+            pid => {
+                let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+                Ok(Self { pid, control })
+            }
+        }
+    }
+
+    /// The `/proc` of the new process namespace, not yet mounted anywhere: only a process inside can make it.
+    pub(in crate::sandbox::supervisor) fn take_proc(&self) -> io::Result<OwnedFd> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut errno = [0; 4];
+        let received = recvmsg(&self.control, &mut [IoSliceMut::new(&mut errno)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(mut descriptors) = message
+                && let Some(descriptor) = descriptors.next()
+            {
+                return Ok(descriptor);
+            }
+        }
+        if received < errno.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+    }
+
+    /// Send `signal` to every process of the sandbox, in one stroke: none of them can fork out of reach meanwhile.
+    pub(in crate::sandbox::supervisor) fn pass_on(&self, signal: Signal) {
+        // Fails only if it is over, and everything with it.
+        let _ = (&self.control).write_all(&signal.as_raw().to_ne_bytes());
+    }
+
+    /// End it, and everything in the sandbox.
+    pub(in crate::sandbox::supervisor) fn end(&self) {
+        // Fails only if it is over.
+        let _ = kill_process(self.pid, Signal::KILL);
+    }
+}
+
+/// The life of the first process: make `/proc`, then pass on signals until the supervisor is gone.
+fn live(control: &UnixStream, processes: u32) {
+    // Nobody inside can end or stop it: the kernel keeps signals without a handler from the first process of a namespace. Those that
+    // nobody waits for are its children then, and are gone at once when they end.
+    // SAFETY: no handler is installed, only one taken away.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    let begun = set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from).and_then(|()| proc(processes));
+    let told = match begun {
+        Ok(proc) => give(control, &proc),
+        Err(error) => {
+            let mut control = control;
+            control.write_all(&error.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes())
+        }
+    };
+    // Not readable for anybody inside, and without a right: what the supervisor had in memory is here too.
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if told.is_err() || hidden.is_err() || capabilities::drop_all().is_err() {
+        return;
+    }
+    close_all_but(control);
+    let mut signal = [0; 4];
+    let mut control = control;
+    while control.read_exact(&mut signal).is_ok() {
+        // SAFETY: a plain system call. Reaches everybody inside but this process.
+        unsafe { libc::kill(-1, i32::from_ne_bytes(signal)) };
+    }
+}
+
+fn proc(processes: u32) -> io::Result<OwnedFd> {
+    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&context)?;
+    let flags = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let proc = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags)?;
+    limits::bound_processes(&proc, processes)?;
+    // What root may write there belongs to the whole machine.
+    set_attributes(&proc, flags | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+    Ok(proc)
+}
+
+fn give(control: &UnixStream, descriptor: &OwnedFd) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [descriptor.as_fd()];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(control, &[IoSlice::new(&[0; 4])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// The pipes of the command are among them, and would not come to their end.
+fn close_all_but(control: &UnixStream) {
+    let keep = control.as_raw_fd().cast_unsigned();
+    // SAFETY: this process never returns to the code that owns these descriptors.
+    unsafe {
+        if keep > 0 {
+            libc::syscall(libc::SYS_close_range, 0, keep - 1, 0);
+        }
+        libc::syscall(libc::SYS_close_range, keep + 1, u32::MAX, 0);
+    }
+}

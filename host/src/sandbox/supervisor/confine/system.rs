@@ -1,0 +1,54 @@
+//! What of the machine every strict command sees: its programs and libraries, and the little that they read to start.
+
+use std::path::Path;
+
+use super::namespaces::HOST_NAME;
+
+/// Programs, libraries and what they read in `/etc`: nothing of a person, and nothing that a user of the machine may not read.
+pub(super) const READABLE: &[&str] = &[
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/fonts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/os-release",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+];
+
+/// Files that are written anew for the sandbox. The real ones name people, machines and services.
+pub(super) fn files(user: u32, group: u32) -> [(&'static Path, String); 6] {
+    // The home folder is nowhere: what a program would write there has no place to stay.
+    let passwd = match user {
+        0 => "root:x:0:0::/:/bin/sh\n".to_owned(),
+        user => format!("root:x:0:0::/:/bin/sh\nuser:x:{user}:{group}::/:/bin/sh\n"),
+    };
+    let groups = match group {
+        0 => "root:x:0:\n".to_owned(),
+        group => format!("root:x:0:\nuser:x:{group}:\n"),
+    };
+    [
+        (Path::new("etc/passwd"), passwd + "nobody:x:65534:65534::/:/bin/sh\n"),
+        (Path::new("etc/group"), groups + "nogroup:x:65534:\n"),
+        (Path::new("etc/hosts"), format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n")),
+        (Path::new("etc/hostname"), format!("{HOST_NAME}\n")),
+        (Path::new("etc/nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n".to_owned()),
+        // Without a name server there is nobody to wait for.
+        (Path::new("etc/resolv.conf"), String::new()),
+    ]
+}

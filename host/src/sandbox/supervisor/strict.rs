@@ -1,0 +1,49 @@
+//! The start of a strict command.
+
+use std::{os::fd::OwnedFd, time::Instant};
+
+use rustix::process::{DumpableBehavior, set_dumpable_behavior, setsid};
+
+use super::{
+    command,
+    confine::{self, Init, Plan, Restriction},
+    entry::{find, of_setup, own_tree},
+    failed::Failed,
+    tree::Tree,
+    watch::Command,
+};
+use crate::{
+    policy::{Level, View},
+    sandbox::wire::{Launch, Step},
+};
+
+/// Start a command in namespaces of its own, with a root folder that holds its view.
+pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
+    setsid().map_err(of_setup)?;
+    let plan = Plan::new(view)?;
+    confine::enter()?;
+    let init = Init::start(view.limits.processes).map_err(Failed::confining("start its first process"))?;
+    // What this process has read is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(of_setup)?;
+    let proc = init.take_proc().map_err(Failed::confining("make a new /proc"))?;
+    confine::build(&plan, &proc, view.limits.memory)?;
+    drop(proc);
+    let file = find(launch)?;
+    let (mut restriction, told) = Restriction::new(&plan, view.limits, Level::Full)?;
+    let started = Instant::now();
+    let begun = command::start_inside(&launch.process, &file, streams, move || restriction.apply());
+    let pid = begun.map_err(|error| told.failure(&error).unwrap_or_else(|| Failed::new(Step::Execute, &error, file)))?;
+    Ok(Command { pid, tree: Tree::Namespace(init), started })
+}
+
+/// Start a command among the host's own processes and files, of which it can open only its view.
+pub(super) fn start_filtered(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
+    let group = own_tree(false)?;
+    let plan = Plan::new(view)?;
+    let file = find(launch)?;
+    let (mut restriction, told) = Restriction::new(&plan, view.limits, Level::KernelFilter)?;
+    let started = Instant::now();
+    let begun = command::start(&launch.process, &file, group, streams, move || restriction.apply());
+    let pid = begun.map_err(|error| told.failure(&error).unwrap_or_else(|| Failed::new(Step::Execute, &error, file)))?;
+    Ok(Command { pid, tree: Tree::Descendants(group), started })
+}

@@ -1,0 +1,3 @@
+//! What a strict command sees and can do, and what it cannot.
+
+mod basics;
