@@ -201,6 +201,27 @@ fn the_program_ends_with_the_code_for_another_protocol() {
     assert_eq!(said.code, 2, "{}", said.stderr);
 }
 
+/// RE11
+#[test]
+fn the_program_ends_with_the_code_for_a_limit_where_compiling_would_cost_too_much() {
+    let user = User::new();
+    let bomb = plugin(&format!("(core module {}) (instance $plugin)", "(func)".repeat(50_000)));
+    fs::write(user.project().join("bomb.wasm"), bomb).unwrap();
+    let said = user.types("runtime info ./bomb.wasm");
+    assert_eq!(said.code, 12, "{}", said.stderr);
+    assert!(said.stderr.contains("it has more than 40000 functions"), "{}", said.stderr);
+}
+
+/// PT02
+#[test]
+fn a_plugin_that_would_call_itself_through_the_host_is_refused() {
+    for import in ["worldflux:runtime/plugin@0.1.0", "worldflux:runtime/plugin"] {
+        let bytes = pack(&component(&format!(r#"(import "{import}" (instance))"#)), TOML).unwrap();
+        let error = refused(&bytes);
+        assert!(matches!(error, PluginError::UnknownImport { .. }), "{error}");
+    }
+}
+
 fn engine() -> Engine {
     Engine::new(CompiledCache::none(), Compiler::Here).unwrap()
 }

@@ -131,7 +131,7 @@ pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<S
 }
 
 /// What the compiler sees of the machine.
-const COMPILER: Profile = Profile::Own;
+const COMPILER: Profile = Profile::Strict;
 
 /// The best that this machine has proven, whatever that is: the compiler needs nothing but its own program.
 fn confine_compiler(program: &Path, memory: Bytes) -> Confinement {

@@ -38,6 +38,17 @@ use wit::{
 #[used]
 static DESCRIBE: [u8; 48] = *b"rogue-describe:                                 ";
 
+/// What it calls itself: the text after the colon, without spaces. Tests make a hundred of it.
+#[used]
+static NAME: [u8; 32] = *b"rogue-name:rogue                ";
+
+/// The text of a marker. Volatile, because a test changes it in the binary.
+fn marked<const N: usize>(marker: &'static [u8; N]) -> String {
+    // SAFETY: the static is initialised and never written.
+    let bytes = unsafe { std::ptr::read_volatile(marker) };
+    String::from_utf8_lossy(&bytes).split_once(':').map_or(String::new(), |(_, rest)| rest.trim().to_owned())
+}
+
 struct Rogue;
 
 /// The length of a text on whose release the guest traps: after its answer was given, when the memory of the answer is freed.
@@ -95,7 +106,7 @@ fn rogue(report: Option<String>) -> Vec<Detail> {
 impl Guest for Rogue {
     fn describe() -> Description {
         let honest = Description {
-            name: "rogue".into(),
+            name: marked(&NAME),
             version: "0.1.0".into(),
             summary: "does what a plugin must not do, one thing at a time".into(),
             settings_schema: r#"{"type":"object","additionalProperties":{"type":"string"}}"#.into(),
@@ -103,10 +114,7 @@ impl Guest for Rogue {
             paths: PathMapping::HostPaths,
             details: vec![],
         };
-        // SAFETY: the static is initialised and never written; volatile, because a test changes it in the binary.
-        let marker = unsafe { std::ptr::read_volatile(&raw const DESCRIBE) };
-        let text = String::from_utf8_lossy(&marker).into_owned();
-        let behaviour = text.split_once(':').map_or("", |(_, rest)| rest.trim());
+        let behaviour = &marked(&DESCRIBE);
         let report = act::act(behaviour);
         lie::describe(Description { details: rogue(report), ..honest }, behaviour)
     }
