@@ -17,7 +17,9 @@ mod guests;
 mod lab;
 
 mod answers;
+mod broken;
 mod children;
+mod compile;
 mod compiled_code;
 mod end;
 mod environment;
@@ -25,5 +27,8 @@ mod files;
 mod floods;
 mod network;
 mod process;
+mod quota;
 mod resources;
+mod started;
+mod storms;
 mod time;

@@ -24,6 +24,7 @@ use wasmtime_wasi::{
 use super::{
     gate::{Gate, Refusal},
     growth::{Growth, Metered, error_code, file_of},
+    naming::{check_name, depth},
 };
 use crate::{
     names::{Cause, Failure},
@@ -81,6 +82,12 @@ impl FilesView<'_> {
         Ok(file.map(|file| Growth::of(self.files.gate.usage().clone(), file)))
     }
 
+    /// The right to make a file or folder.
+    fn make(&self, path: &str, name: &str) -> FsResult<()> {
+        check_name(name)?;
+        Ok(self.files.gate.usage().make(depth(path))?)
+    }
+
     fn pay_up_to(&self, file: &Resource<Descriptor>, end: u64) -> FsResult<()> {
         Ok(self.growth(file)?.map_or(Ok(()), |mut growth| growth.up_to(end))?)
     }
@@ -109,16 +116,6 @@ impl FilesView<'_> {
         self.files.gate.refuse(import, action, denial);
         ErrorCode::NotPermitted.into()
     }
-}
-
-/// How many levels a guest path lies below its folder of the run. Not resolved: nobody but the host makes links there.
-fn depth(path: &str) -> usize {
-    let levels = path.split('/').skip(2).map(|part| match part {
-        "" | "." => 0,
-        ".." => -1,
-        _ => 1_isize,
-    });
-    usize::try_from(levels.sum::<isize>()).unwrap_or(0)
 }
 
 /// For the record: whether it worked. An error of the file system is an answer like any other.
@@ -196,7 +193,7 @@ impl HostDescriptor for FilesView<'_> {
                     ..
                 }) => {}
                 Ok(_) => return Err(ErrorCode::Unsupported.into()),
-                Err(_) if how.contains(OpenFlags::CREATE) => self.files.gate.usage().make(depth(&path))?,
+                Err(_) if how.contains(OpenFlags::CREATE) => self.make(&path, &name)?,
                 Err(_) => {}
             }
             self.wasi.open_at(folder, follow, name, how, flags).await
@@ -209,7 +206,7 @@ impl HostDescriptor for FilesView<'_> {
         let path = self.path(&folder, &name);
         let action = json!({ "path": path });
         recorded!(self, "wasi:filesystem/types.create-directory-at", path, action, async {
-            self.files.gate.usage().make(depth(&path))?;
+            self.make(&path, &name)?;
             self.wasi.create_directory_at(folder, name).await
         })
     }
@@ -239,6 +236,7 @@ impl HostDescriptor for FilesView<'_> {
         recorded!(self, "wasi:filesystem/types.rename-at", path, action, async {
             let again = Resource::new_borrow(folder.rep());
             let status = self.wasi.stat_at(again, PathFlags::empty(), name.clone()).await?;
+            check_name(&new_name)?;
             let (from, to) = (depth(&path), depth(&to));
             if to > from && status.type_ == DescriptorType::Directory {
                 self.files.gate.usage().deepen(to - from)?;
