@@ -267,7 +267,7 @@ struct Capture {
 }
 
 impl Sink for Capture {
-    fn take(&self, channel: Channel, bytes: &[u8]) {
+    fn take(&self, channel: Channel, bytes: Buffer) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = match channel {
             Channel::Stdout => &mut kept.0,
@@ -285,7 +285,7 @@ impl Sink for Capture {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn take(&self, _: Channel, _: &[u8]) {}
+    fn take(&self, _: Channel, _: Buffer) {}
 }
 
 fn variables(list: &[wire::Variable]) -> Result<BTreeMap<String, String>, Failure> {

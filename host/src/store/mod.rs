@@ -13,6 +13,7 @@ mod directory;
 mod environment;
 mod error;
 mod execution;
+mod flushing;
 mod hashing;
 mod key;
 mod layout;
