@@ -140,7 +140,7 @@ impl Exit {
             | RunError::Config(_)
             | RunError::Stdin { .. }
             | RunError::Folder(_)
-            | RunError::SandboxUnavailable => Self::Blocked,
+            | RunError::SandboxUnavailable { .. } => Self::Blocked,
             RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }
             | RunError::Call { cause: CallError::Fault { fault: PluginFault::Memory(_) | PluginFault::Table(_), .. }, .. } => Self::Limit,
             RunError::Load { cause: LoadError::Compiler(_) | LoadError::Engine(_), .. }

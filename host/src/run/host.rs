@@ -10,7 +10,7 @@ use crate::{
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
     policy::{Grants, Origin, Protected, Rights},
-    sandbox::Launcher,
+    sandbox::{Launcher, Proof},
     store::State,
 };
 
@@ -43,11 +43,12 @@ impl Host {
     pub fn open(options: HostOptions) -> Result<Self, RunError> {
         let mut plugins = options.environment.plugin_path();
         plugins.extend(options.plugins);
+        let state = State::open(&options.folders.state)?;
         Ok(Self {
-            state: State::open(&options.folders.state)?,
             catalog: Catalog::open(&plugins, added_plugins(&options.folders)?),
             environment: options.environment,
-            launcher: options.launcher,
+            launcher: options.launcher.remembering(state.layout().root().to_owned()),
+            state,
             folders: options.folders,
             engine: OnceCell::new(),
         })
@@ -63,6 +64,14 @@ impl Host {
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// What confines strict commands on this machine, and how that is known. Takes a moment the first time after a restart of the machine.
+    pub async fn proof(&self) -> Arc<Proof> {
+        let launcher = self.launcher.clone();
+        // It starts processes and waits for them.
+        let found = tokio::task::spawn_blocking(move || launcher.proof()).await;
+        found.unwrap_or_else(|_| self.launcher.proof())
     }
 
     /// The engine, made when it is needed first.
