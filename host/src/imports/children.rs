@@ -127,9 +127,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             rule: format!("it has to be confined at level `{needed}`, and this machine has proven `{have}`: {why}"),
             cure: fix.clone(),
         },
-        SpawnError::View { .. } | SpawnError::OutsideView { .. } | SpawnError::Execute { .. } | SpawnError::Supervisor { .. } => {
-            Cause::Other
-        }
+        SpawnError::View { .. }
+        | SpawnError::Writable { .. }
+        | SpawnError::OutsideView { .. }
+        | SpawnError::Execute { .. }
+        | SpawnError::Supervisor { .. } => Cause::Other,
     };
     Failure { cause, message: error.to_string(), repeatable: true, hint: error.hint() }
 }

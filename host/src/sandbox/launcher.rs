@@ -15,10 +15,12 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
+    interpreter::{Needs, needs},
     options::StartOptions,
     proof::{self, Memory, Proof},
     spare::Spares,
     start::{Placed, Started, start},
+    supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
 use crate::policy::{Confinement, Level, Permit, StartProcess};
@@ -135,7 +137,7 @@ impl Launcher {
     }
 
     /// Decide what confines the process.
-    fn place(&self, process: StartProcess) -> Result<Placed, SpawnError> {
+    fn place(&self, mut process: StartProcess) -> Result<Placed, SpawnError> {
         let Confinement::Strict(view) = &process.confinement else { return Ok(Placed { process, level: Level::None, program: None }) };
         let (proof, needed) = (self.proof(), view.least.0);
         if !proof.level.is_enough_for(needed) {
@@ -143,7 +145,20 @@ impl Launcher {
             let Proof { level, why, fix, .. } = &*proof;
             return Err(SpawnError::SandboxUnavailable { program, needed, have: *level, why: why.clone(), fix: fix.clone() });
         }
-        Ok(Placed { process, level: proof.level, program: None })
+        if proof.level == Level::None {
+            // It asked for no sandbox, and there is none.
+            return Ok(Placed { process, level: Level::None, program: None });
+        }
+        let Needs { program, reads, path_prefix } = needs(&process, view)?;
+        if let Confinement::Strict(view) = &mut process.confinement {
+            view.reads.extend(reads);
+        }
+        if let Some(folder) = path_prefix {
+            let path = search_path(&process);
+            let path = env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)));
+            process.variables.extend(path.ok().map(|path| ("PATH".into(), path)));
+        }
+        Ok(Placed { process, level: proof.level, program })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     names::{Channel, EndKind},
     policy::{ChildLimits, Confinement, Least, Level, StartProcess, View},
     sandbox::{
+        error::SpawnError,
         options::{Capture, StartOptions},
         spare::Spares,
         start::{self, Placed},
@@ -95,12 +96,19 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
     let output = Arc::new(Capture::default());
     let options = StartOptions { deadline: Some(PATIENCE), grace: Duration::ZERO, ..StartOptions::new(output.clone()) };
     let placed = Placed { process, level, program: Some(program) };
-    let exit = start::start(helper, &Spares::default(), placed, options).map_err(|error| error.to_string())?.follow();
+    let exit = start::start(helper, &Spares::default(), placed, options).map_err(reason)?.follow();
     if exit.ending.kind != (EndKind::Exited { code: 0 }) {
         let said = shown(String::from_utf8_lossy(&output.bytes(Channel::Stderr)).as_ref());
         return Err(format!("the canary did not come to its end: {:?}, {} {said}", exit.ending.kind, exit.ending.evidence));
     }
     judge(&bait, level, &output.bytes(Channel::Stdout))
+}
+
+fn reason(error: SpawnError) -> String {
+    match error {
+        SpawnError::SandboxUnavailable { why, .. } => why,
+        other => other.to_string(),
+    }
 }
 
 /// What the canary said, and what only the host can see.
