@@ -41,7 +41,10 @@ const POWERS: &[Power] = &[
     (
         "the standard streams, to hand them on",
         &["io::stdin()"],
-        &[("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there")],
+        &[
+            ("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there"),
+            ("cli/prompt.rs", "reads the answer to a question"),
+        ],
     ),
     (
         "environment variables and the current directory",
