@@ -36,12 +36,18 @@ const POWERS: &[Power] = &[
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
-        &[("cli/", "the only room that a person sees")],
+        &[
+            ("cli/", "the only room that a person sees"),
+            ("engine/compiler/worker.rs", "its answer is no print: the host is at the other end of the pipe"),
+        ],
     ),
     (
         "the standard streams, to hand them on",
         &["io::stdin()"],
-        &[("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there")],
+        &[
+            ("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there"),
+            ("engine/compiler/worker.rs", "the compiler finds the component there"),
+        ],
     ),
     (
         "environment variables and the current directory",
