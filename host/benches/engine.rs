@@ -22,7 +22,7 @@ use worldflux::{
     imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
     names::{Digest, Export, RunId},
     plugin::{Catalog, PluginFile},
-    policy::{self, Asks, CommandRequest, Grants, Permit, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Profile, Rights, StartProcess},
     sandbox::{Capture, Launcher, StartOptions},
     store::{self, Record, State},
 };
@@ -93,8 +93,14 @@ fn of_wasmtime(error: &wasmtime::Error) -> anyhow::Error {
 /// A call as the host makes it outside of a run.
 fn call(file: &PluginFile) -> Result<Call> {
     let asks = file.manifest.asks.clone();
-    let rights =
-        Rights { plugin: file.manifest.plugin.name.clone(), typed: "bench".into(), digest: file.digest, asks, grants: Grants::default() };
+    let rights = Rights {
+        plugin: file.manifest.plugin.name.clone(),
+        typed: "bench".into(),
+        origin: Origin::Bundled,
+        digest: file.digest,
+        asks,
+        grants: Grants::default(),
+    };
     Ok(Call {
         export: Export::Describe,
         rights: Arc::new(rights),
@@ -135,7 +141,7 @@ fn spawn(runtime: &Runtime) -> Result<Measured> {
 fn permit() -> Result<Permit<StartProcess>> {
     let asks: Asks = toml::from_str("command = 'to time it'")?;
     let grants = Grants::all_of(&asks);
-    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), digest: Digest::of(b""), asks, grants };
+    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
     let request = CommandRequest {
         argv: vec!["/usr/bin/true".into()],
         variables: BTreeMap::new(),

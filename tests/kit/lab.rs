@@ -15,7 +15,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Limits, Profile, Rights},
+    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -133,6 +133,7 @@ impl Attack {
         let rights = Rights {
             plugin: "rogue".parse().unwrap(),
             typed: "rogue".into(),
+            origin: Origin::Bundled,
             digest: lab.rogue_file.digest,
             asks: lab.rogue_file.manifest.asks.clone(),
             grants: self.grants.clone(),
@@ -142,7 +143,7 @@ impl Attack {
         let heard = Arc::new(Heard::default());
         let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
         let call = Call {
-            folders: Arc::new(Folders::new(BTreeMap::from(folders))),
+            folders: Arc::new(Folders::open(folders).unwrap()),
             record: record.clone(),
             listener: heard.clone(),
             children: Arc::new(Children::within(launcher(), self.limits)),
@@ -197,6 +198,7 @@ impl Attack {
 
     fn launch(&self) -> CommandLaunch {
         CommandLaunch {
+            kind: ExecutionKind::Command,
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),
@@ -332,6 +334,7 @@ pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
     Rights {
         plugin: name.parse().unwrap(),
         typed: name.into(),
+        origin: Origin::Added,
         digest,
         asks: worldflux::policy::Asks::default(),
         grants: Grants::default(),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{args::GlobalArgs, output::Output};
+use super::{args::GlobalArgs, output::Output, supervisor};
 use crate::{
     config::{Environment, Folders},
     run::{Host, HostOptions, RunError},
@@ -41,12 +41,19 @@ impl Context {
 
     /// The front door of the library.
     pub(super) fn host(&self) -> Result<Arc<Host>, RunError> {
-        let options = HostOptions {
-            folders: self.folders()?,
-            plugins: self.global.plugins.clone(),
-            environment: self.environment.clone(),
-            launcher: Launcher::default(),
-        };
+        self.host_with(supervisor::launcher())
+    }
+
+    /// The front door of the library, where `programs` of this machine will be wanted in a moment: their supervisors start meanwhile.
+    pub(super) fn host_that_starts(&self, programs: usize) -> Result<Arc<Host>, RunError> {
+        let launcher = supervisor::launcher();
+        launcher.prepare(programs);
+        self.host_with(launcher)
+    }
+
+    fn host_with(&self, launcher: Launcher) -> Result<Arc<Host>, RunError> {
+        let options =
+            HostOptions { folders: self.folders()?, plugins: self.global.plugins.clone(), environment: self.environment.clone(), launcher };
         Ok(Arc::new(Host::open(options)?))
     }
 }

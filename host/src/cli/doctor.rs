@@ -4,7 +4,7 @@ use super::{context::Context, entry::LONG_VERSION, exit::Exit, output::Mark, run
 use crate::{
     config::Environment,
     engine::{Finding, Severity},
-    run::{Doctored, Health, RunError},
+    run::{Doctored, Health, PROBES, RunError},
 };
 
 /// Under which name the host's own findings stand.
@@ -12,7 +12,7 @@ const HOST: &str = "worldflux";
 
 pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
     let mut health = Health::new();
-    let host = match context.host() {
+    let host = match context.host_that_starts(PROBES * (context.plugin_paths().len() + 1)) {
         Ok(host) => host,
         // A state directory that cannot be used is the finding that a person looks for.
         Err(error) => {

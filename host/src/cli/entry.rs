@@ -67,10 +67,19 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Exit, RunError> {
     }
 }
 
-/// Run a verb that waits for something.
+/// Run a verb that waits for several things at once, guests that compute among them.
 pub(super) fn wait(work: impl Future<Output = Result<Exit, RunError>>) -> Result<Exit, RunError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2.max(available())).enable_all().build();
-    match runtime {
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    run_in(tokio::runtime::Builder::new_multi_thread().worker_threads(threads.max(2)), work)
+}
+
+/// Run a verb that waits for one plugin: there is nobody whom a guest that computes could hold up, and threads take time to start.
+pub(super) fn wait_for_one(work: impl Future<Output = Result<Exit, RunError>>) -> Result<Exit, RunError> {
+    run_in(&mut tokio::runtime::Builder::new_current_thread(), work)
+}
+
+fn run_in(runtime: &mut tokio::runtime::Builder, work: impl Future<Output = Result<Exit, RunError>>) -> Result<Exit, RunError> {
+    match runtime.enable_all().build() {
         Ok(runtime) => {
             let answer = runtime.block_on(work);
             // A guest that still computes must not hold the program back.
@@ -79,8 +88,4 @@ pub(super) fn wait(work: impl Future<Output = Result<Exit, RunError>>) -> Result
         }
         Err(cause) => Err(RunError::Output { path: "the threads of this program".into(), cause }),
     }
-}
-
-fn available() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }

@@ -130,6 +130,7 @@ impl Exit {
             RunError::Plugin(PluginError::Unknown { .. } | PluginError::Duplicate { .. } | PluginError::Read { .. })
             | RunError::Config(_)
             | RunError::Stdin { .. }
+            | RunError::Folder(_)
             | RunError::SandboxUnavailable => Self::Blocked,
             RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }
             | RunError::Call { cause: CallError::Fault { fault: PluginFault::Memory(_) | PluginFault::Table(_), .. }, .. } => Self::Limit,

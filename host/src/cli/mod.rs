@@ -5,7 +5,7 @@
 //!
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
-//! Read in order: args, entry, context, exit, output; then a file for each verb: run (with watch and progress, which show it while it goes
+//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch and progress, which show it while it goes
 //! on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with rights),
 //! completions, man.
 
@@ -30,6 +30,7 @@ mod run;
 mod runs;
 mod runtime;
 mod status;
+mod supervisor;
 mod watch;
 
 pub use entry::main;

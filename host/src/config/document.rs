@@ -134,6 +134,9 @@ impl Document {
             let (line, column) = self.place(offset);
             return ConfigError::MissingKey { path: self.path.clone(), line, column, key: join(&key, missing) };
         }
+        if expected(&key).is_none() && message.contains(" cannot be ") {
+            return ConfigError::Refused { subject: Box::new(self.subject(key, offset)), why: message.to_owned() };
+        }
         let generic = message.rsplit_once("expected ").map_or(message, |(_, expected)| expected);
         let generic = match generic {
             "a sequence" => "a list",

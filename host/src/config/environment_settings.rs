@@ -47,7 +47,7 @@ pub struct EnvironmentSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostVariables {
-    /// All of them, as the user said.
+    /// All of them, as the user said; still only the few with profile `strict`, since a file of a project cannot widen what it sees.
     Included,
     /// Only the few that every program needs, as the user said.
     LeftOut,
@@ -108,11 +108,7 @@ impl HostVariables {
     /// Whether they are all included, for a process with this profile.
     #[must_use]
     pub fn are_included(self, effective: Profile) -> bool {
-        match self {
-            Self::Included => true,
-            Self::LeftOut => false,
-            Self::AsProfile => effective == Profile::Own,
-        }
+        self != Self::LeftOut && effective == Profile::Own
     }
 }
 

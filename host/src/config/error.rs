@@ -50,6 +50,14 @@ pub enum ConfigError {
         /// What would have been right.
         expected: String,
     },
+    /// A value breaks a rule that says itself what is wrong.
+    #[error("{subject}: {why}")]
+    Refused {
+        /// What was set, and where.
+        subject: Box<Subject>,
+        /// The rule.
+        why: String,
+    },
     /// A table has a key that nobody reads.
     #[error("{path}:{line}:{column}: unknown key `{key}`", path = path.display())]
     UnknownKey {

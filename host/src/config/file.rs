@@ -15,7 +15,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, size};
+use super::{ConfigError, command_line, document::Document, duration, error::Subject};
 
 /// A run file that was read.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "command" => command_line::EXPECTED,
         "timeout" => TIMEOUT,
         "grace" => duration::EXPECTED,
-        "max_log" => size::EXPECTED,
+        "max_log" => crate::names::SIZE,
         "runtime" => "the name of a runtime, or the path of a `.wasm` file",
         "sandbox" => "`own` or `strict`",
         "mode" => "`agent` or `evaluation`",

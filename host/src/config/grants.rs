@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, document::Document};
 use crate::{
     names::{Digest, Moment, RuntimeName},
-    policy::{Access, Folder, Grants, ProgramName},
+    policy::{Access, Device, FolderName, Grants, Level, ProgramName, Resources},
 };
 
 const NAME: &str = "grants.toml";
@@ -112,13 +112,7 @@ impl GrantFile {
             self.entries.entry(digest).or_insert_with(|| Granted { name: name.clone(), grants: Grants::default(), granted_at: now });
         granted.name = name;
         granted.granted_at = now;
-        let grants = &mut granted.grants;
-        grants.command |= more.command;
-        grants.programs.extend(more.programs);
-        grants.variables.extend(more.variables);
-        for (folder, access) in more.folders {
-            grants.folders.entry(folder).and_modify(|held| *held = access.max(*held)).or_insert(access);
-        }
+        granted.grants = std::mem::take(&mut granted.grants).with(more);
     }
 
     /// Take everything from the plugin of this digest. Whether it had anything.
@@ -186,26 +180,34 @@ struct Entry {
     #[serde(default)]
     variables: BTreeSet<String>,
     #[serde(default)]
-    folders: BTreeMap<Folder, Access>,
+    folders: BTreeMap<FolderName, Access>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    devices: BTreeSet<Device>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level: Option<Level>,
+    #[serde(default)]
+    resources: Resources,
 }
 
 impl From<Entry> for Granted {
     fn from(entry: Entry) -> Self {
-        let Entry { name, granted_at, command, programs, variables, folders } = entry;
-        Self { name, granted_at, grants: Grants { command, programs, folders, variables } }
+        let Entry { name, granted_at, command, programs, variables, folders, devices, level, resources } = entry;
+        Self { name, granted_at, grants: Grants { command, programs, folders, devices, variables, resources, level } }
     }
 }
 
 impl From<Granted> for Entry {
     fn from(granted: Granted) -> Self {
-        let Granted { name, granted_at, grants: Grants { command, programs, folders, variables } } = granted;
-        Self { name, granted_at, command, programs, variables, folders }
+        let Granted { name, grants, granted_at } = granted;
+        let Grants { command, programs, folders, devices, variables, resources, level } = grants;
+        Self { name, granted_at, command, programs, variables, folders, devices, level, resources }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Folder;
 
     fn grants(text: &str) -> Grants {
         toml::from_str(text).unwrap()
@@ -249,7 +251,7 @@ mod tests {
         for access in ["write", "read"] {
             file.grant(digest, name.clone(), grants(&format!("folders = {{ '/workspace' = '{access}' }}")), Moment::now());
         }
-        assert_eq!(file.grants_for(&digest).folders[&Folder::Workspace], Access::Write);
+        assert_eq!(file.grants_for(&digest).folders[&Folder::Workspace.into()], Access::Write);
     }
 
     #[test]
@@ -298,7 +300,7 @@ mod tests {
             (
                 format!("{entry}folders = {{ '/etc' = 'read' }}"),
                 format!(
-                    "4:13: `plugin.\"{digest}\".folders.\"/etc\"` is `read`: expected one of `/workspace`, `/source`, `/env`, `/output`, `/state`, `/assets`"
+                    "4:13: `plugin.\"{digest}\".folders.\"/etc\"`: `/etc` cannot be asked for or granted: `/etc`: it decides how the system works"
                 ),
             ),
             ("[plugin.short]".into(), "1:9: `plugin.short` is `short`: expected `sha256:` and 64 lower-case hexadecimal digits".into()),

@@ -7,7 +7,7 @@
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
 //! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, size, `command_line`, variable, place; last `runtime_settings`, grants, and how mistakes are
+//! then what single values mean: duration, `command_line`, variable, place; last `runtime_settings`, grants, and how mistakes are
 //! told: error, nearest.
 
 mod command_line;
@@ -27,7 +27,6 @@ mod resolve;
 mod resolve_environment;
 mod runtime_settings;
 mod settings;
-mod size;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -45,4 +44,3 @@ pub use nearest::nearest;
 pub use overrides::RunOverrides;
 pub use runtime_settings::check_settings;
 pub use settings::{Deadline, Mode, RunSettings, RuntimeChoice, Stdin};
-pub use size::parse_size;

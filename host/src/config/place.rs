@@ -45,6 +45,17 @@ impl RunSettings {
         root.create_file(&probe).map_err(|error| unwritable(cause_of(error)))?;
         fs::remove_file(self.output.join(name)).map_err(unwritable)
     }
+
+    /// Replace the folders of the run by where they really are, following links here for the last time: a command that later puts a link in
+    /// their place leads nobody elsewhere. They have to exist.
+    pub fn follow_links(&mut self) -> Result<(), ConfigError> {
+        for (what, path) in
+            [("the workspace", &mut self.workspace), ("the source folder", &mut self.source), ("the output directory", &mut self.output)]
+        {
+            *path = fs::canonicalize(&*path).map_err(|cause| ConfigError::Unreadable { what, path: path.clone(), cause })?;
+        }
+        Ok(())
+    }
 }
 
 fn cause_of(error: WorkspaceError) -> io::Error {

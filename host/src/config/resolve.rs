@@ -16,7 +16,6 @@ use super::{
     nearest::distance,
     place, resolve_environment,
     settings::overlay,
-    size,
     sources::{Sourced, Sources},
     variable,
 };
@@ -180,7 +179,7 @@ fn grace(sources: &Sources<'_>) -> Result<Duration, ConfigError> {
 
 fn log_limit(sources: &Sources<'_>) -> Result<Bytes, ConfigError> {
     let text = sources.text("--max-log", sources.overrides.max_log.as_ref(), "max_log", |file| file.max_log.as_ref());
-    text.map_or(Ok(LOG_LIMIT), |text| text.parse(size::parse_size))
+    text.map_or(Ok(LOG_LIMIT), |text| text.parse(crate::names::parse_size))
 }
 
 fn stdin(sources: &Sources<'_>) -> Result<Stdin, ConfigError> {

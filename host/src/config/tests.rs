@@ -240,7 +240,8 @@ fn the_hosts_variables_come_with_the_profile_unless_the_user_says() {
     for (line, profile, included) in [
         ("", Profile::Own, true),
         ("", Profile::Strict, false),
-        ("include_os_env = true", Profile::Strict, true),
+        ("include_os_env = true", Profile::Strict, false),
+        ("include_os_env = true", Profile::Own, true),
         ("include_os_env = false", Profile::Own, false),
     ] {
         let project = Project::new(&format!("command = 'x'\n[environment]\n{line}\n[environment.env]\nA = 'file'"));

@@ -28,6 +28,9 @@ pub(super) const COMPONENT: usize = 32 << 20;
 /// Bytes of the authentication code at the end of a file.
 const CODE: usize = 32;
 
+/// Bytes that are read and authenticated at once.
+const PIECE: usize = 64 << 10;
+
 /// Where compiled components are kept, and the key that authenticates them.
 pub struct CompiledCache {
     place: Option<(PathBuf, [u8; 32])>,
@@ -65,7 +68,7 @@ impl CompiledCache {
         let code = compile(component)?;
         // A cache that cannot be written only costs the time to compile again.
         let kept = keep(folder, &name, &code, key);
-        if kept.is_ok() && code.len() >= MAPPED {
+        if kept.is_ok() {
             // The copy in memory goes before the file is mapped.
             drop(code);
             return load(engine, &folder.join(&name), key, &name)
@@ -107,28 +110,33 @@ fn load(engine: &Engine, path: &Path, key: &[u8; 32], name: &str) -> Option<Comp
     if !status.is_file() || status.uid() != own || status.mode() & 0o077 != 0 || status.nlink() != 1 {
         return None;
     }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content).ok()?;
-    let (code, tag) = content.split_at_checked(content.len().checked_sub(CODE)?)?;
-    authentication(key, name, code).verify_slice(tag).ok()?;
-    if code.len() < MAPPED || cfg!(not(target_os = "linux")) {
-        // SAFETY: the bytes were written by `keep`, for this engine (its configuration is in the name), and have not changed since.
-        return unsafe { Component::deserialize(engine, code) }.ok();
+    let mut left = status.len().checked_sub(CODE as u64)?;
+    let mut authentication = authentication(key, name);
+    // In pieces, and mapped afterwards: a copy of the whole file takes longer to make than to digest.
+    let mut piece = vec![0; PIECE];
+    while left > 0 {
+        let room = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let count = file.read(piece.get_mut(..room)?).ok().filter(|count| *count > 0)?;
+        authentication.update(piece.get(..count)?);
+        left -= count as u64;
     }
+    let mut tag = [0; CODE];
+    file.read_exact(&mut tag).ok()?;
+    authentication.verify_slice(&tag).ok()?;
     // The path leads to the very file that was read, whatever stands under its name by now.
     let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // SAFETY: as above; the file belongs to the user alone and is replaced by renaming only, never written in place.
+    // SAFETY: the code was written by `keep`, for this engine (its configuration is in the name), and has not changed since: the file belongs
+    // to the user alone, and is replaced by renaming only, never written in place.
     unsafe { Component::deserialize_file(engine, opened) }.ok()
 }
-
-/// From this size on the file is mapped instead of copied.
-const MAPPED: usize = 4 << 20;
 
 fn keep(folder: &Path, name: &str, code: &[u8], key: &[u8; 32]) -> std::io::Result<()> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(std::io::Error::other)?;
     let draft = folder.join(format!("{name}.{:016x}", u64::from_le_bytes(random)));
-    let written = write_new(&draft, code, &authentication(key, name, code).finalize().into_bytes());
+    let mut authentication = authentication(key, name);
+    authentication.update(code);
+    let written = write_new(&draft, code, &authentication.finalize().into_bytes());
     let moved = written.and_then(|()| fs::rename(&draft, folder.join(name)));
     if moved.is_err() {
         let _ = fs::remove_file(&draft);
@@ -142,11 +150,10 @@ fn write_new(path: &Path, code: &[u8], tag: &[u8]) -> std::io::Result<()> {
     file.write_all(tag)
 }
 
-fn authentication(key: &[u8; 32], name: &str, code: &[u8]) -> Hmac<Sha256> {
+fn authentication(key: &[u8; 32], name: &str) -> Hmac<Sha256> {
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104, 2)")]
     let mut authentication = Hmac::<Sha256>::new_from_slice(key).expect("a key of 32 bytes");
     authentication.update(name.as_bytes());
     authentication.update(&[0]);
-    authentication.update(code);
     authentication
 }

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::children::Children;
 use crate::{
     names::{Export, Failure},
-    policy::{Folder, Profile, Rights},
+    policy::{Access, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Sink, StartOptions},
-    store::Record,
-    workspace::{GuestPath, Root},
+    store::{ExecutionKind, Record},
+    workspace::{GuestPath, Root, WorkspaceError},
 };
 
 /// One call of one export, as the imports see it.
@@ -39,7 +39,7 @@ pub struct Call {
     pub program_output: Option<Arc<dyn Sink>>,
     /// Variables that other programs start with.
     pub base_variables: Arc<BTreeMap<OsString, OsString>>,
-    /// What other programs see of the machine.
+    /// What the user wants other programs to see of the machine.
     pub profile: Profile,
     /// When the call has to be over.
     pub deadline: Instant,
@@ -47,33 +47,89 @@ pub struct Call {
 
 /// The user's command, ready to be launched once.
 pub struct CommandLaunch {
+    /// What it is for: a setup line may change the environment, which others only read.
+    pub kind: ExecutionKind,
     /// What the user typed.
     pub argv: Vec<OsString>,
     /// Its variables, whole.
     pub variables: BTreeMap<OsString, OsString>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
-    /// What it sees of the machine.
+    /// What the user wants it to see of the machine.
     pub profile: Profile,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
 }
 
 /// The folders of a run on this machine, by the name under which a plugin knows them.
+///
+/// Each is held open from before the first command of the run: a command that puts a link where its output folder was, or another folder,
+/// changes nothing about which folder that is for a plugin or for the host.
 #[derive(Debug, Clone, Default)]
-pub struct Folders(BTreeMap<Folder, PathBuf>);
+pub struct Folders(BTreeMap<Folder, Arc<Root>>);
 
 impl Folders {
-    /// These folders. All of them exist.
-    #[must_use]
-    pub const fn new(folders: BTreeMap<Folder, PathBuf>) -> Self {
-        Self(folders)
+    /// Open these folders. Links in their paths are followed here, once.
+    pub fn open(folders: impl IntoIterator<Item = (Folder, PathBuf)>) -> Result<Self, WorkspaceError> {
+        let mut opened = Self::default();
+        for (folder, path) in folders {
+            opened.add(folder, &path)?;
+        }
+        Ok(opened)
     }
 
-    /// Where `folder` is on this machine, if the run has it.
+    /// Open one more.
+    pub fn add(&mut self, folder: Folder, path: &Path) -> Result<(), WorkspaceError> {
+        self.0.insert(folder, Arc::new(Root::open_real(path)?));
+        Ok(())
+    }
+
+    /// `folder`, if the run has it.
+    #[must_use]
+    pub fn root(&self, folder: Folder) -> Option<&Root> {
+        self.0.get(&folder).map(AsRef::as_ref)
+    }
+
+    /// Where `folder` is on this machine, if the run has it: absolute, and without a link in it when it was opened.
     #[must_use]
     pub fn host(&self, folder: Folder) -> Option<&Path> {
-        self.0.get(&folder).map(PathBuf::as_path)
+        self.root(folder).map(Root::path)
+    }
+
+    /// What a strict program of the plugin sees of them: each folder as the plugin itself may open it.
+    pub(super) fn seen_by_program(&self, rights: &Rights) -> Places {
+        let mut places = Places::default();
+        for folder in Folder::ALL {
+            let access = open_folder(rights, folder).map(|permit| permit.into_action().access);
+            self.see(&mut places, folder, access);
+        }
+        places
+    }
+
+    /// What the user's command sees of them where it is strict: workspace and output to change, sources, assets and the environment to
+    /// read. A setup line is there to change the environment.
+    pub(super) fn seen_by_command(&self, kind: ExecutionKind) -> Places {
+        let environment = if kind == ExecutionKind::Setup { Access::Write } else { Access::Read };
+        let mut places = Places::default();
+        for (folder, access) in [
+            (Folder::Workspace, Access::Write),
+            (Folder::Output, Access::Write),
+            (Folder::Source, Access::Read),
+            (Folder::Assets, Access::Read),
+            (Folder::Env, environment),
+        ] {
+            self.see(&mut places, folder, Some(access));
+        }
+        places
+    }
+
+    fn see(&self, places: &mut Places, folder: Folder, access: Option<Access>) {
+        let (Some(access), Some(path)) = (access, self.host(folder)) else { return };
+        let set = match access {
+            Access::Read => &mut places.reads,
+            Access::Write => &mut places.writes,
+        };
+        set.insert(path.to_owned());
     }
 
     /// The directory that a guest path means, on this machine. Links are not followed, so it is inside its folder.
@@ -81,13 +137,11 @@ impl Folders {
         let invalid = |expected: String| Failure::invalid(field, text, expected);
         let path: GuestPath = text.parse().map_err(|error| invalid(format!("a path below a folder of the run ({error})")))?;
         let folder = path.folder();
-        let root = self.host(folder).ok_or_else(|| invalid(format!("a path below a folder of the run; this one has no {folder}")))?;
+        let root = self.root(folder).ok_or_else(|| invalid(format!("a path below a folder of the run; this one has no {folder}")))?;
         if let Some(inside) = path.inside() {
-            Root::open(root)
-                .and_then(|opened| opened.open_dir(inside))
-                .map_err(|error| invalid(format!("a folder that exists ({error})")))?;
+            root.open_dir(inside).map_err(|error| invalid(format!("a folder that exists ({error})")))?;
         }
-        Ok(path.on_host(root))
+        Ok(path.on_host(root.path()))
     }
 }
 

@@ -124,6 +124,7 @@ fn spawn_failure(error: &SpawnError) -> Failure {
         SpawnError::TooLong { .. } => Cause::Quota,
         SpawnError::SandboxUnavailable { .. }
         | SpawnError::View { .. }
+        | SpawnError::Writable { .. }
         | SpawnError::OutsideView { .. }
         | SpawnError::Execute { .. }
         | SpawnError::Supervisor { .. } => Cause::Other,

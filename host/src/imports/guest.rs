@@ -16,7 +16,7 @@ use super::{
     stdio::Lines,
     waits::Waits,
 };
-use crate::policy::{Access, Folder, open_folder};
+use crate::policy::{Access, Folder, FolderName, OpenFolder, open_folder, open_machine_folders};
 
 /// Bytes of all headers of one HTTP message.
 const HEADERS: usize = 64 * 1024;
@@ -50,12 +50,16 @@ impl Guest {
         wasi.stdout(stdout).stderr(stderr).max_random_size(limits.random.0).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         for folder in Folder::ALL {
             let Some(permit) = open_folder(&call.rights, folder) else { continue };
-            let Some(path) = call.folders.host(folder) else { continue };
-            let perms = match permit.into_action().access {
-                Access::Read => FsPerms::ReadOnly,
-                Access::Write => FsPerms::ReadWrite,
-            };
-            wasi.preopened_dir(path, folder.guest_path(), perms)?;
+            let Some(root) = call.folders.root(folder) else { continue };
+            wasi.preopened_dir(root.pinned(), folder.guest_path(), perms(permit.into_action().access))?;
+        }
+        for permit in open_machine_folders(&call.rights) {
+            let OpenFolder { folder: FolderName::Machine(folder), access } = permit.into_action() else { continue };
+            // One that is gone is not there for the plugin either. One that has become a link is not the folder that was granted.
+            let is_itself = folder.path().canonicalize().is_ok_and(|real| real == folder.path());
+            if is_itself && folder.path().is_dir() {
+                wasi.preopened_dir(folder.path(), folder.as_str(), perms(access))?;
+            }
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
@@ -95,6 +99,13 @@ impl Guest {
     pub(super) fn files(&mut self) -> FilesView<'_> {
         let Self { wasi, table, files, .. } = self;
         FilesView { wasi: WasiFilesystemCtxView { ctx: wasi.filesystem(), table }, files }
+    }
+}
+
+const fn perms(access: Access) -> FsPerms {
+    match access {
+        Access::Read => FsPerms::ReadOnly,
+        Access::Write => FsPerms::ReadWrite,
     }
 }
 

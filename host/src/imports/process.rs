@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     names::{Bytes, Cause, Channel, Ending, Export, Failure, ProcessHandle},
-    policy::{self, CommandRequest, Permit, Places, ProgramRequest, StartProcess},
+    policy::{self, CommandRequest, Permit, ProgramRequest, StartProcess},
     sandbox::{Sink, StartOptions, Stdin},
     workspace::GuestPath,
 };
@@ -136,7 +136,7 @@ impl ProcessContext {
             path_prefix: path_prefix?,
             working_directory,
             profile: command.map_or(self.call.profile, |command| command.profile),
-            places: Places::default(),
+            places: command.map(|command| self.call.folders.seen_by_command(command.kind)).unwrap_or_default(),
         })
     }
 
@@ -189,7 +189,7 @@ impl ProcessContext {
             added_variables: variables(&command.variables)?,
             working_directory,
             profile: self.call.profile,
-            places: Places::default(),
+            places: self.call.folders.seen_by_program(self.gate.rights()),
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Never: does input or output, or knows what any of these words is used for.
 //! Callers: every room.
-//! Read in order: digest, id, amount, moment, export, channel, ending, failure, secret.
+//! Read in order: digest, id, amount, moment, export, channel, ending, failure, secret, size.
 
 mod amount;
 mod channel;
@@ -13,6 +13,7 @@ mod failure;
 mod id;
 mod moment;
 mod secret;
+mod size;
 
 pub use amount::{Bytes, Usd};
 pub use channel::Channel;
@@ -23,3 +24,4 @@ pub use failure::{Cause, Failure};
 pub use id::{IdError, ProcessHandle, RunId, RuntimeName};
 pub use moment::Moment;
 pub use secret::Secret;
+pub use size::{SIZE, parse_size, write_size};

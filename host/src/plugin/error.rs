@@ -61,6 +61,14 @@ pub enum PluginError {
         /// What is wrong.
         message: String,
     },
+    /// The `plugin.toml` asks for what no plugin can have, or in a way that nobody could read.
+    #[error("plugin.toml of `{origin}`: {message}")]
+    Refused {
+        /// Where the text came from.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The bytes are not valid WebAssembly.
     #[error("`{origin}` is not a valid component: {message}")]
     Malformed {
@@ -113,7 +121,9 @@ impl PluginError {
             Self::UnknownImport { .. } | Self::NotAPlugin { .. } | Self::Protocol { .. } => {
                 "build it against the WIT of this version, `worldflux --version` names it".into()
             }
-            Self::Read { .. } | Self::Packing { .. } | Self::Manifest { .. } | Self::Malformed { .. } => return None,
+            Self::Read { .. } | Self::Refused { .. } | Self::Packing { .. } | Self::Manifest { .. } | Self::Malformed { .. } => {
+                return None;
+            }
         })
     }
 

@@ -8,6 +8,9 @@ use crate::{names::RuntimeName, policy::Asks};
 /// The protocol of this host.
 pub(super) const PROTOCOL: &str = "worldflux:runtime@0.1.0";
 
+/// Characters of a label, which a person reads in one line.
+const LABEL: usize = 200;
+
 /// What a plugin says about itself before it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +55,16 @@ impl PluginManifest {
                 message: error.message().trim().replace('\n', ", "),
             }
         })?;
+        let refuse = |message: String| PluginError::Refused { origin: origin.to_owned(), message };
+        let labels = [&manifest.plugin.version, &manifest.plugin.summary]
+            .into_iter()
+            .chain(&manifest.plugin.license)
+            .chain(&manifest.plugin.homepage);
+        if let Some(label) = labels.into_iter().find(|label| label.chars().count() > LABEL || label.chars().any(char::is_control)) {
+            let shown: String = label.escape_debug().take(60).collect();
+            return Err(refuse(format!("`{shown}` is longer than {LABEL} characters, or has control characters in it")));
+        }
+        manifest.asks.check().map_err(refuse)?;
         if !is_spoken(&manifest.plugin.protocol) {
             let found = manifest.plugin.protocol.escape_debug().take(100).collect();
             return Err(PluginError::Protocol { origin: origin.to_owned(), found, expected: PROTOCOL.to_owned() });

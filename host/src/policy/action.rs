@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use super::{
-    ask::{Access, Folder},
     confinement::Confinement,
+    folder::{Access, FolderName},
 };
 
 /// Start a process on this machine, with everything that decides what it does.
@@ -20,11 +20,11 @@ pub struct StartProcess {
     pub confinement: Confinement,
 }
 
-/// Open a folder of the run for the plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Open a folder of the run or of this machine for the plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFolder {
     /// Which.
-    pub folder: Folder,
+    pub folder: FolderName,
     /// How.
     pub access: Access,
 }

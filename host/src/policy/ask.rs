@@ -1,12 +1,24 @@
 //! What a plugin asks for, as written in the `[asks]` table of its `plugin.toml`.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::Export;
+use super::{
+    device::DeviceAsk,
+    folder::FolderAsk,
+    http::HttpAsk,
+    program::ProgramAsk,
+    purpose::Purpose,
+    resource::{Amount, Resource, ResourceAsk},
+    secret::SecretAsk,
+    variable,
+};
 
-/// Everything that a plugin may ever ask for. What is not here is denied whatever the user grants.
+/// Everything that a plugin may ever ask for.
+///
+/// What it does itself is denied where it is not here, whatever the user grants. What its programs find on the machine, folders and devices,
+/// the user can give of their own accord: a plugin cannot know where somebody's data is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asks {
@@ -16,174 +28,119 @@ pub struct Asks {
     /// Other programs, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub program: Vec<ProgramAsk>,
-    /// Folders of the run.
+    /// Folders of the run and of this machine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub folder: Vec<FolderAsk>,
+    /// Requests over HTTP.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpAsk>,
+    /// Secrets, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secret: Vec<SecretAsk>,
+    /// Devices of this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub device: Vec<DeviceAsk>,
+    /// What its programs use up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resource: Vec<ResourceAsk>,
     /// Environment variables that it sets for the user's command.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub variables: BTreeSet<String>,
 }
 
-/// Why something is asked for: one sentence for a person, at most 200 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Purpose(String);
+/// Asks of one kind. A person has to read them all.
+const MOST: usize = 64;
 
-impl Purpose {
-    /// The sentence.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Purpose {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let length = text.chars().count();
-        if (1..=200).contains(&length) && !text.chars().any(char::is_control) {
-            return Ok(Self(text));
+impl Asks {
+    /// Refuse what no plugin can ask for: too much to be read, one thing twice, a variable that nobody can grant, a credential that is not
+    /// among the secrets.
+    pub fn check(&self) -> Result<(), String> {
+        let program: Vec<_> = self.program.iter().map(|ask| ask.name.to_string()).collect();
+        let folder: Vec<_> = self.folder.iter().map(|ask| ask.path.to_string()).collect();
+        let secret: Vec<_> = self.secret.iter().map(|ask| ask.name.to_string()).collect();
+        let device: Vec<_> = self.device.iter().map(|ask| ask.name.to_string()).collect();
+        let resource: Vec<_> = self.resource.iter().map(|ask| ask.most.resource().to_string()).collect();
+        for (kind, names) in [("program", &program), ("folder", &folder), ("secret", &secret), ("device", &device), ("resource", &resource)]
+        {
+            let mut seen = BTreeSet::new();
+            if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+                return Err(format!("{kind} `{twice}` is asked for twice"));
+            }
         }
-        Err(format!("a purpose is one sentence of 1 to 200 characters without control characters, this one has {length}"))
-    }
-}
-
-impl From<Purpose> for String {
-    fn from(purpose: Purpose) -> Self {
-        purpose.0
-    }
-}
-
-/// A program other than the user's command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProgramAsk {
-    /// Its bare name, as in `PATH`.
-    pub name: ProgramName,
-    /// Why.
-    pub purpose: Purpose,
-    /// The exports in which it is used.
-    pub during: BTreeSet<Export>,
-}
-
-/// A bare program name: no folder, no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ProgramName(String);
-
-impl ProgramName {
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ProgramName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-        let starts = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-        if starts && text.len() <= 64 && text.chars().all(allowed) {
-            return Ok(Self(text.to_owned()));
+        let most = [program.len(), folder.len(), secret.len(), self.http.len(), self.variables.len()].into_iter().max();
+        if most.is_some_and(|most| most > MOST) {
+            return Err(format!("more than {MOST} asks of one kind: nobody would read them"));
         }
-        let shown: String = text.escape_debug().take(80).collect();
-        Err(format!(
-            "`{shown}` is not a program name: expected letters, digits, `.`, `_`, `+` and `-`, at most 64, without a folder or a pattern"
-        ))
-    }
-}
-
-impl TryFrom<String> for ProgramName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<ProgramName> for String {
-    fn from(name: ProgramName) -> Self {
-        name.0
-    }
-}
-
-/// One folder of the run, and what the plugin does there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FolderAsk {
-    /// Which.
-    pub path: Folder,
-    /// How.
-    pub access: Access,
-    /// Why.
-    pub purpose: Purpose,
-}
-
-/// What may be done in a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// List and read.
-    Read,
-    /// List, read, create, change and remove.
-    Write,
-}
-
-/// A folder of a run, by the name under which a plugin finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Folder {
-    /// Where the command runs.
-    #[serde(rename = "/workspace")]
-    Workspace,
-    /// The sources of what is launched; never writable.
-    #[serde(rename = "/source")]
-    Source,
-    /// What `build-env` makes.
-    #[serde(rename = "/env")]
-    Env,
-    /// What the run leaves behind.
-    #[serde(rename = "/output")]
-    Output,
-    /// The plugin's own, kept across runs.
-    #[serde(rename = "/state")]
-    State,
-    /// Inputs placed beside the workspace; never writable.
-    #[serde(rename = "/assets")]
-    Assets,
-}
-
-impl Folder {
-    /// Every folder.
-    pub const ALL: [Self; 6] = [Self::Workspace, Self::Source, Self::Env, Self::Output, Self::State, Self::Assets];
-
-    /// The guest path.
-    #[must_use]
-    pub const fn guest_path(self) -> &'static str {
-        match self {
-            Self::Workspace => "/workspace",
-            Self::Source => "/source",
-            Self::Env => "/env",
-            Self::Output => "/output",
-            Self::State => "/state",
-            Self::Assets => "/assets",
+        if let Some(ask) = self.program.iter().find(|ask| ask.during.is_empty()) {
+            return Err(format!("program `{}` is asked for during no export", ask.name));
         }
+        for name in &self.variables {
+            variable::grantable(name)?;
+        }
+        let credentials = self.http.iter().filter_map(|ask| ask.credential.as_ref());
+        if let Some(name) = credentials.into_iter().find(|name| !self.secret.iter().any(|ask| ask.name == **name)) {
+            return Err(format!("the credential `{name}` is not among the secrets that are asked for"));
+        }
+        Ok(())
     }
 
-    /// The most that may be granted.
+    /// The most of a resource that is asked for.
     #[must_use]
-    pub const fn most(self) -> Access {
-        match self {
-            Self::Source | Self::Assets => Access::Read,
-            Self::Workspace | Self::Env | Self::Output | Self::State => Access::Write,
-        }
+    pub fn most(&self, resource: Resource) -> Option<Amount> {
+        self.resource.iter().map(|ask| ask.most).find(|amount| amount.resource() == resource)
     }
 }
 
-impl fmt::Display for Folder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.guest_path())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<(), String> {
+        toml::from_str::<Asks>(text).map_err(|error| error.message().to_owned())?.check()
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_for_is_read_and_written_back() {
+        let text = r#"
+            command = "run it"
+            variables = ["VIRTUAL_ENV"]
+            program = [{ name = "git", purpose = "x", during = ["doctor"] }]
+            folder = [{ path = "/output", access = "read", purpose = "x" }, { path = "/data/sets", access = "write", purpose = "x" }]
+            http = [{ host = "api.modal.com", methods = ["GET"], credential = "modal", purpose = "x" }]
+            secret = [{ name = "modal", purpose = "x" }]
+            device = [{ name = "gpu", purpose = "x" }]
+            resource = [{ name = "memory", most = "8GiB", purpose = "x" }, { name = "processes", most = 64, purpose = "x" }]
+        "#;
+        let asks: Asks = toml::from_str(text).unwrap();
+        asks.check().unwrap();
+        assert_eq!(toml::from_str::<Asks>(&toml::to_string(&asks).unwrap()).unwrap(), asks);
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_or_cannot_be_granted_is_refused() {
+        let folder = |path: &str| format!("{{ path = '{path}', access = 'read', purpose = 'x' }}");
+        for (text, expected) in [
+            (format!("folder = [{}, {}]", folder("/env"), folder("/env")), "folder `/env` is asked for twice"),
+            (format!("folder = [{}]", folder("/data/../etc")), "`/data/../etc` cannot be asked for or granted: it has `..` in it"),
+            (format!("folder = [{}]", folder("/")), "`/` cannot be asked for or granted: it is the whole machine"),
+            (
+                format!("folder = [{}]", folder("/proc/self")),
+                "`/proc/self` cannot be asked for or granted: `/proc`: what is there is the kernel, not files",
+            ),
+            ("variables = ['LD_PRELOAD']".into(), "variable `LD_PRELOAD` can make a program run other code; nobody can grant it"),
+            ("variables = ['A=B']".into(), "`A=B` is not the name of a variable"),
+            ("program = [{ name = 'git', purpose = 'x', during = [] }]".into(), "program `git` is asked for during no export"),
+            (
+                "http = [{ host = 'a.b', methods = ['GET'], credential = 'k', purpose = 'x' }]".into(),
+                "the credential `k` is not among the secrets that are asked for",
+            ),
+            ("device = [{ name = 'kvm', purpose = 'x' }]".into(), "unknown variant `kvm`, expected `gpu`"),
+            (
+                format!("variables = [{}]", (0..65).map(|n| format!("'V{n}'")).collect::<Vec<_>>().join(",")),
+                "more than 64 asks of one kind: nobody would read them",
+            ),
+        ] {
+            assert_eq!(check(&text).unwrap_err().trim(), expected, "{text}");
+        }
     }
 }

@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
-    ask::{Access, Folder},
     confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View},
     denial::Denial,
+    device::Device,
+    folder::{Access, Folder, FolderName},
     permit::Permit,
     process,
     rights::Rights,
@@ -31,9 +32,9 @@ pub struct CommandRequest {
     pub path_prefix: Vec<PathBuf>,
     /// Where it runs, on this machine, already known to be inside the workspace.
     pub working_directory: PathBuf,
-    /// What it sees.
+    /// What the user wants it to see. With a plugin that was added it is strict whatever stands here.
     pub profile: Profile,
-    /// The folders of the run that it sees where that is strict.
+    /// The folders of the run that it sees where it is strict.
     pub places: Places,
 }
 
@@ -52,9 +53,9 @@ pub struct ProgramRequest {
     pub added_variables: BTreeMap<String, String>,
     /// Where it runs, on this machine, already known to be inside a granted folder.
     pub working_directory: PathBuf,
-    /// What it sees.
+    /// What the user wants it to see. With a plugin that was added it is strict whatever stands here.
     pub profile: Profile,
-    /// The folders of the run that it sees where that is strict.
+    /// The folders of the run that it sees where it is strict.
     pub places: Places,
 }
 
@@ -75,7 +76,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(request.profile, request.places),
+        confinement: confine(rights, request.profile, request.places),
     }))
 }
 
@@ -90,9 +91,11 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
-    let mut confinement = confine(request.profile, request.places);
+    let is_bare = argv.first().is_some_and(|program| !program.as_encoded_bytes().contains(&b'/'));
+    let mut confinement = confine(rights, request.profile, request.places);
     if let Confinement::Strict(view) = &mut confinement {
-        view.tool = true;
+        // What was made in the environment of the run is for the run to start; anything else has its own place on the machine.
+        view.tool = is_bare;
     }
     Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement }))
 }
@@ -100,10 +103,19 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
 /// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
 #[must_use]
 pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>> {
-    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == folder).map(|ask| ask.access).max();
-    let granted = rights.grants.folders.get(&folder).copied();
-    let access = asked?.min(granted?).min(folder.most());
-    Some(Permit::grant(OpenFolder { folder, access }))
+    let name = FolderName::Run(folder);
+    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == name).map(|ask| ask.access).max();
+    let access = asked?.min(rights.grants.access(folder)?).min(folder.most());
+    Some(Permit::grant(OpenFolder { folder: name, access }))
+}
+
+/// The folders of this machine that the plugin may open. The user's grant is enough: a plugin cannot know where somebody's data is.
+#[must_use]
+pub fn open_machine_folders(rights: &Rights) -> Vec<Permit<OpenFolder>> {
+    let open = |(folder, access): (&super::folder::MachineFolder, Access)| {
+        Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access })
+    };
+    rights.grants.machine_folders().map(open).collect()
 }
 
 /// The host's own use of a program. Always allowed: what it does is fixed here, argument by argument.
@@ -119,40 +131,36 @@ pub fn host_tool(tool: HostTool, arguments: &[&str], path: &OsStr, working_direc
 }
 
 /// The compiler of strangers' components: `program` is this very program, which with these arguments is nothing else. Always allowed, for
-/// the same reason.
+/// the same reason. It runs at the best level that this machine has proven, whatever that is: it needs nothing but its own program.
 #[must_use]
 pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<StartProcess> {
     let mut argv = vec![program.as_os_str().to_owned()];
     argv.extend(arguments.iter().map(OsString::from));
     // Each thread of the compiler holds one function of the component: their number is a bound of its memory.
     let variables = BTreeMap::from([(OsString::from("RAYON_NUM_THREADS"), OsString::from("4"))]);
-    let confinement = confine_compiler(program, memory);
-    Permit::grant(StartProcess { argv, variables, working_directory: "/".into(), confinement })
+    let limits = ChildLimits { processes: 64, memory: Some(memory), file: Some(Bytes(0)) };
+    let view = View { reads: [program.to_owned()].into(), least: Least(Level::None), limits, ..View::default() };
+    Permit::grant(StartProcess { argv, variables, working_directory: "/".into(), confinement: Confinement::Strict(view) })
 }
 
-/// What the compiler sees of the machine.
-const COMPILER: Profile = Profile::Strict;
-
-/// The best that this machine has proven, whatever that is: the compiler needs nothing but its own program.
-fn confine_compiler(program: &Path, memory: Bytes) -> Confinement {
-    match COMPILER {
-        Profile::Own => Confinement::Own,
-        Profile::Strict => {
-            let limits = ChildLimits { processes: 64, memory: Some(memory), file: Some(Bytes(0)) };
-            Confinement::Strict(View { reads: [program.to_owned()].into(), least: Least(Level::None), limits, ..View::default() })
-        }
+/// How a process that this plugin starts is confined: it sees the folders of the run that belong to it, and what the user granted.
+fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
+    if rights.profile(wanted) == Profile::Own || rights.grants.is_unconfined() {
+        return Confinement::Own;
     }
-}
-
-/// How a process of this profile is confined.
-fn confine(profile: Profile, places: Places) -> Confinement {
-    match profile {
-        Profile::Own => Confinement::Own,
-        Profile::Strict => {
-            let Places { reads, writes } = places;
-            Confinement::Strict(View { reads, writes, ..View::default() })
-        }
+    let Places { mut reads, mut writes } = places;
+    for (folder, access) in rights.grants.machine_folders() {
+        let places = if access == Access::Write { &mut writes } else { &mut reads };
+        places.insert(folder.path().to_owned());
     }
+    Confinement::Strict(View {
+        reads,
+        writes,
+        gpu: rights.grants.devices.contains(&Device::Gpu),
+        least: Least(rights.grants.least()),
+        limits: rights.resources().limits(),
+        ..View::default()
+    })
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -172,14 +180,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        names::Digest,
-        policy::{Asks, Grants},
+        names::{Bytes, Digest},
+        policy::{Asks, ChildLimits, Grants, Level, Origin},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
         Rights {
             plugin: "test".parse().unwrap(),
             typed: "test".into(),
+            origin: Origin::Bundled,
             digest: Digest::of(b""),
             asks: toml::from_str(asks).unwrap(),
             grants: toml::from_str(grants).unwrap(),
@@ -274,12 +283,50 @@ mod tests {
         assert_eq!(access(&ask("/source", "write"), "folders = { '/source' = 'write' }", Folder::Source), Some(Access::Read));
     }
 
+    #[test]
+    fn what_an_added_plugin_starts_is_strict_whatever_was_wanted() {
+        let own = rights("command = 'run it'", "command = true");
+        let added = Rights { origin: Origin::Added, ..own.clone() };
+        let places = Places { reads: ["/source".into()].into(), writes: ["/work".into()].into() };
+        let start = |rights| start_command(rights, Export::Start, CommandRequest { places: places.clone(), ..command() }).unwrap();
+        assert_eq!(start(&own).action().confinement, Confinement::Own);
+        let Places { reads, writes } = places.clone();
+        assert_eq!(start(&added).action().confinement, Confinement::Strict(View { reads, writes, ..View::default() }));
+    }
+
+    fn view(grants: &str) -> Confinement {
+        let asks = format!("{GIT}\n[[resource]]\nname = 'memory'\nmost = '1GiB'\npurpose = 'x'");
+        let rights = rights(&asks, &format!("programs = ['git']\n{grants}"));
+        let places = Places { reads: ["/src".into()].into(), writes: ["/work".into()].into() };
+        let request = ProgramRequest { places, ..program("git") };
+        start_program(&rights, Export::Doctor, request).unwrap().into_action().confinement
+    }
+
+    #[test]
+    fn a_strict_program_sees_its_places_and_what_was_granted_and_nothing_else() {
+        let reads = |extra: &[&str]| ["/src"].iter().chain(extra).map(PathBuf::from).collect();
+        let plain = View { reads: reads(&[]), writes: ["/work".into()].into(), tool: true, ..View::default() };
+        assert_eq!(view(""), Confinement::Strict(plain.clone()));
+        let granted = View {
+            reads: reads(&["/data/in"]),
+            writes: ["/work".into(), "/data/out".into()].into(),
+            gpu: true,
+            least: Least(Level::KernelFilter),
+            limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
+            tool: true,
+        };
+        let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
+                      resources = { processes = 64, memory = '4GiB' }";
+        assert_eq!(view(grants), Confinement::Strict(granted), "memory is clipped at what was asked for");
+        assert_eq!(view("level = 'none'"), Confinement::Own, "the user opted out");
+    }
+
     proptest! {
         #[test]
         fn a_permit_for_a_program_needs_its_exact_name(asked in "[a-z]{1,4}", granted in "[a-z]{1,4}", wanted in "[a-z./-]{1,4}") {
             let asks: Asks = toml::from_str(&format!("[[program]]\nname='{asked}'\npurpose='x'\nduring=['doctor']")).unwrap();
             let grants: Grants = toml::from_str(&format!("programs=['{granted}']")).unwrap();
-            let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), digest: Digest::of(b""), asks, grants };
+            let rights = Rights { plugin: "test".parse().unwrap(), typed: "test".into(), origin: Origin::Added, digest: Digest::of(b""), asks, grants };
             let allowed = start_program(&rights, Export::Doctor, program(&wanted)).is_ok();
             prop_assert_eq!(allowed, asked == wanted && granted == wanted);
         }

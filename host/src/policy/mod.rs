@@ -2,27 +2,49 @@
 //!
 //! Never: looks at a clock, a disk, the environment or the network; acts. A mechanism elsewhere takes the permit in its signature, and
 //! only `decide` can make one, so a forgotten check does not compile.
-//! Callers: imports, before every effect; run, for the few programs that the host itself starts.
-//! Read in order: ask, grant, rights, limits, confinement, action, permit, denial, decide, then the rules: process, variable.
+//! Callers: imports, before every effect; run, for the few programs that the host itself starts; whoever reads asks or grants.
+//! Read in order: the nouns, each with the one reader of its text: purpose, program, folder (with protected), host, http, secret, device,
+//! resource; then ask, grant, narrowing, rights, limits, confinement, action, permit, denial, decide; then the rules: process, variable.
 
 mod action;
 mod ask;
 mod confinement;
 mod decide;
 mod denial;
+mod device;
+mod folder;
 mod grant;
+mod host;
+mod http;
 mod limits;
+mod narrowing;
 mod permit;
 mod process;
+mod program;
+mod protected;
+mod purpose;
+mod resource;
 mod rights;
+mod secret;
 mod variable;
 
 pub use action::{HostTool, OpenFolder, StartProcess};
-pub use ask::{Access, Asks, Folder, FolderAsk, ProgramAsk, ProgramName, Purpose};
+pub use ask::Asks;
 pub use confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View};
-pub use decide::{CommandRequest, ProgramRequest, compiler, host_tool, open_folder, start_command, start_program};
-pub use denial::Denial;
+pub use decide::{CommandRequest, ProgramRequest, compiler, host_tool, open_folder, open_machine_folders, start_command, start_program};
+pub use denial::{Denial, shell_word};
+pub use device::{Device, DeviceAsk};
+pub use folder::{Access, Folder, FolderAsk, FolderName, MachineFolder};
 pub use grant::Grants;
+pub use host::{Host, HostPattern};
+pub use http::{HttpAsk, HttpTarget, Method, PathPrefix, Port, Scheme};
 pub use limits::{Limits, Rate};
+pub use narrowing::Narrowing;
 pub use permit::Permit;
-pub use rights::Rights;
+pub use program::{ProgramAsk, ProgramName};
+pub use protected::Protected;
+pub use purpose::Purpose;
+pub use resource::{Amount, Resource, ResourceAsk, Resources};
+pub use rights::{Origin, Rights};
+pub use secret::{SecretAsk, SecretName};
+pub use variable::grantable as check_variable;

@@ -1,6 +1,6 @@
 //! The rules for processes.
 
-use super::{ask::ProgramAsk, denial::Denial, rights::Rights};
+use super::{denial::Denial, program::ProgramAsk, rights::Rights};
 use crate::names::Export;
 
 /// Whether the plugin may launch the user's command now.
@@ -18,7 +18,7 @@ pub(super) fn check_command(rights: &Rights, export: Export) -> Result<(), Denia
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     }
     if !rights.grants.command {
-        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --command", rights.typed)));
+        return Err(deny("it is not granted".into(), rights.cure("--command")));
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ pub(super) fn check_program(rights: &Rights, export: Export, name: &str) -> Resu
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     };
     if !rights.grants.programs.contains(&ask.name) {
-        return Err(deny("it is not granted".into(), format!("worldflux plugin grant {} --program {shown}", rights.typed)));
+        return Err(deny("it is not granted".into(), rights.cure(&format!("--program {shown}"))));
     }
     if !rights.asks.program.iter().filter(named).any(|ask| ask.during.contains(&export)) {
         return Err(deny(format!("its plugin.toml asks for it, but not during `{export}`"), String::new()));

@@ -1,6 +1,9 @@
 //! The rule for environment variables that a plugin sets.
 
-use super::{denial::Denial, rights::Rights};
+use super::{
+    denial::{Denial, shell_word},
+    rights::Rights,
+};
 
 /// Names that make a program load code, run another program or find other files. Nobody can grant them to a plugin.
 ///
@@ -61,6 +64,18 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 256 && !name.contains(['=', '\0'])
 }
 
+/// Refuse a variable that can neither be asked for nor granted.
+pub fn grantable(name: &str) -> Result<(), String> {
+    let shown: String = name.escape_debug().take(80).collect();
+    if !is_name(name) || name.chars().any(char::is_control) {
+        return Err(format!("`{shown}` is not the name of a variable"));
+    }
+    if is_never_granted(name) {
+        return Err(format!("variable `{shown}` can make a program run other code; nobody can grant it"));
+    }
+    Ok(())
+}
+
 /// Whether the plugin may set the variable `name` for the user's command.
 pub(super) fn check(rights: &Rights, name: &str) -> Result<(), Denial> {
     let shown: String = name.escape_debug().take(80).collect();
@@ -76,7 +91,7 @@ pub(super) fn check(rights: &Rights, name: &str) -> Result<(), Denial> {
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     }
     if !rights.grants.variables.contains(name) {
-        let cure = format!("worldflux plugin grant {} --variable {shown}", rights.typed);
+        let cure = rights.cure(&format!("--variable {}", shell_word(name)));
         return Err(deny("it is not granted".into(), cure));
     }
     Ok(())

@@ -6,7 +6,6 @@ use super::{cancel::Cancel, event::OutputSource, execute::Execution, output::Out
 use crate::{
     config::Mode,
     engine::{BuiltEnvironment, CallError, Outline},
-    imports::Folders,
     names::Export,
     policy::Folder,
     sandbox::Stdin,
@@ -45,7 +44,7 @@ impl Story {
                 None
             }
         };
-        self.add_folder();
+        self.add_folder()?;
         let output = self.output("build-env", OutputSource::BuildEnv)?;
         let built = self.call_build(existing.as_deref(), &output).await;
         self.finish_log("build-env", &output, false)?;
@@ -78,14 +77,14 @@ impl Story {
     }
 
     /// The folder of the environment is one of the run's from here on.
-    fn add_folder(&mut self) {
+    fn add_folder(&mut self) -> Result<(), Verdict> {
         let row = match &self.claim {
             Claim::Building(build) => build.row(),
             Claim::Using { environment, .. } => environment.row(),
-            Claim::None => return,
+            Claim::None => return Ok(()),
         };
-        let folders = Folder::ALL.into_iter().filter_map(|folder| Some((folder, self.folders.host(folder)?.to_owned())));
-        self.folders = Folders::new(folders.chain([(Folder::Env, row.folder.clone())]).collect());
+        let opened = self.folders.add(Folder::Env, &row.folder);
+        opened.map_err(|error| Verdict::new(RunStatus::Failed, ReasonCode::HostFault, format!("the environment: {error}")))
     }
 
     async fn call_build(&mut self, existing: Option<&str>, output: &Arc<Output>) -> Result<BuiltEnvironment, Verdict> {

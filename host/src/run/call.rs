@@ -36,9 +36,14 @@ impl Story {
             command: None,
             program_output: None,
             base_variables: Arc::new(resolve::program_variables(&self.host)),
-            profile: Profile::Own,
+            profile: self.question.settings.sandbox,
             deadline: Instant::now() + engine::patience(export),
         }
+    }
+
+    /// What the user's command sees of the machine.
+    pub(super) fn profile(&self) -> Profile {
+        self.resolved.rights.profile(self.question.settings.sandbox)
     }
 
     /// The call of `build-env`, whose programs are watched.

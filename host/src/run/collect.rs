@@ -8,7 +8,7 @@ use crate::{
     names::{Bytes, Export},
     policy::Folder,
     store::{self, ReasonCode},
-    workspace::{CopiedFile, RelativePath, Root, WorkspaceError},
+    workspace::{CopiedFile, RelativePath, WorkspaceError},
 };
 
 /// Bytes of one artifact. Stops a sparse file of a terabyte from being read to its end.
@@ -82,20 +82,21 @@ impl Story {
     }
 
     fn take(&self, artifact: &Artifact) -> Result<store::Artifact, WorkspaceError> {
-        let output = &self.question.settings.output;
+        let (Some(output), Some(workspace)) = (self.folders.root(Folder::Output), self.folders.root(Folder::Workspace)) else {
+            return Err(WorkspaceError::BadPath { path: artifact.path.to_string(), rule: "this run has no such folder" });
+        };
         let (folder, Some(path)) = (artifact.path.folder(), artifact.path.inside()) else {
             return Err(WorkspaceError::BadPath { path: artifact.path.to_string(), rule: "it is a folder" });
         };
         let (copied, place): (CopiedFile, RelativePath) = if folder == Folder::Output {
-            (Root::open(output)?.measure(path, MOST)?, path.clone())
+            (output.measure(path, MOST)?, path.clone())
         } else {
-            let from = Root::open(&self.question.settings.workspace)?;
             let place: RelativePath = format!("{ARTIFACTS}/{}", path.as_text().unwrap_or_default()).parse()?;
-            (from.copy_out(path, &Root::open(output)?, &place, MOST)?, place)
+            (workspace.copy_out(path, output, &place, MOST)?, place)
         };
         Ok(store::Artifact {
             name: artifact.name.clone(),
-            path: store::path_in_manifest(output, &output.join(place.as_path())),
+            path: store::path_in_manifest(output.path(), &output.path().join(place.as_path())),
             bytes: copied.bytes,
             sha256: copied.sha256,
             commit: artifact.commit,

@@ -19,8 +19,9 @@ use crate::{
     policy::Folder,
 };
 
-/// Programs that a doctor usually asks at once. Their supervisors start while the plugin is made ready.
-const PROBES: usize = 3;
+/// Programs that a doctor usually asks at once. Whoever makes the launcher of a host does well to have their supervisors started, before
+/// the state is opened and the plugin made ready.
+pub const PROBES: usize = 3;
 
 /// The findings about one runtime.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,9 +111,6 @@ impl Host {
     }
 
     async fn examine(&self, file: PluginFile, name: &RuntimeName) -> Doctored {
-        if file.manifest.asks.program.iter().any(|ask| ask.during.contains(&Export::Doctor)) {
-            self.launcher.prepare(PROBES);
-        }
         let examined = async {
             let resolved = self.make_ready(file).await?;
             let engine = self.engine().await?;
@@ -133,7 +131,7 @@ impl Host {
             folders.insert(Folder::Workspace, current);
         }
         let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;
-        Ok(Call { folders: Arc::new(Folders::new(folders)), ..call })
+        Ok(Call { folders: Arc::new(Folders::open(folders)?), ..call })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     names::{Digest, RuntimeName},
     plugin::PluginError,
     store::StoreError,
+    workspace::WorkspaceError,
 };
 
 /// Why nothing was begun.
@@ -60,6 +61,9 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A folder of the run cannot be opened.
+    #[error(transparent)]
+    Folder(#[from] WorkspaceError),
     /// The input of the command cannot be read.
     #[error("the input `{path}` cannot be read: {cause}", path = path.display())]
     Stdin {
@@ -91,6 +95,7 @@ impl RunError {
             Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
             Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
+            Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
             Self::SandboxUnavailable => Some("run it with `--sandbox own`, if you trust it as you trust your shell".into()),

@@ -1,6 +1,6 @@
 //! Questions about a runtime that begin no run: what it is, and what it would do.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -72,8 +72,8 @@ impl Host {
         let runtime_settings = settings.settings_of(name);
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         settings.check_places()?;
-        let folders = BTreeMap::from([(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())]);
-        let folders = Arc::new(Folders::new(folders));
+        let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
+        let folders = Arc::new(Folders::open(folders)?);
         let call = |export| Ok::<_, RunError>(Call { folders: folders.clone(), ..self.call_outside_of_a_run(export, &resolved.rights)? });
         let failed = |cause: CallError| RunError::Call { plugin: name.clone(), cause };
         let engine = self.engine().await?;

@@ -79,6 +79,7 @@ impl Story {
             stdin: if matches!(execution.stdin, Stdin::Empty) { StdinKind::Empty } else { StdinKind::Host(None) },
         };
         let launch = CommandLaunch {
+            kind: execution.kind,
             argv: execution.argv.iter().map(Into::into).collect(),
             variables: self.command_variables(),
             working_directory: settings.workspace.clone(),
@@ -115,7 +116,7 @@ impl Story {
     /// The variables of a command on this machine.
     fn command_variables(&self) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
         let settings = &self.question.settings;
-        let mut variables = settings.command_variables(&self.host.environment, settings.sandbox);
+        let mut variables = settings.command_variables(&self.host.environment, self.profile());
         let output = &settings.output;
         variables.insert("WORLDFLUX_RUN_ID".into(), settings.run_id.as_str().into());
         variables.insert("WORLDFLUX_OUTPUT_DIR".into(), output.as_os_str().to_owned());

@@ -10,6 +10,7 @@ use crate::{
     config::RunSettings,
     engine::Cost,
     names::{Ending, Moment},
+    policy::Folder,
     store::{
         self, Body, Capabilities, EnvironmentUsed, Manifest, PluginIdentity, Provenance, Reason, ReasonCode, RecordFile, RuntimeSection,
         SandboxSection, SchemaName,
@@ -29,7 +30,11 @@ impl Story {
         manifest.output_dir = settings.output.to_string_lossy().into_owned();
         let kept = manifest.write(&place);
         manifest.output_dir = ".".into();
-        let given = manifest.write(&settings.output.join("manifest.json"));
+        let place = settings.output.join("manifest.json");
+        let given = match self.folders.root(Folder::Output) {
+            Some(output) => manifest.write_in(&output.pinned(), &place),
+            None => manifest.write(&place),
+        };
         let reason = &manifest.reason;
         let finished = self.host.state.finish_run(&settings.run_id, manifest.status, reason.code, &reason.message);
         let _ = self.events.send(Event::Finished(Box::new(manifest.clone()))).await;
@@ -71,7 +76,7 @@ impl Story {
                 .and_then(|outcome| outcome.cost)
                 .map(|Cost { amount, basis, is_final }| store::Cost::new(amount, basis, is_final)),
             capabilities: self.capabilities(),
-            sandbox: SandboxSection { profile: settings.sandbox, level: "process-tree".to_owned() },
+            sandbox: SandboxSection { profile: self.profile(), level: "process-tree".to_owned() },
             executions: std::mem::take(&mut self.executions),
             environment: self.environment_used.take().map(|(row, reused)| EnvironmentUsed {
                 id: row.id,

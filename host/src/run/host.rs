@@ -9,7 +9,7 @@ use crate::{
     config::{Environment, Folders, GrantFile},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
-    policy::{Grants, Rights},
+    policy::{Grants, Origin, Rights},
     sandbox::Launcher,
     store::State,
 };
@@ -80,15 +80,15 @@ impl Host {
     /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for; any other has what
     /// the user granted to exactly these bytes.
     pub(super) fn rights(&self, file: &PluginFile) -> Result<Rights, RunError> {
-        let grants = match file.source {
-            Source::Bundled => Grants::all_of(&file.manifest.asks),
-            Source::File(_) => GrantFile::load(&self.folders.config)?.grants_for(&file.digest),
+        let (origin, grants) = match file.source {
+            Source::Bundled => (Origin::Bundled, Grants::all_of(&file.manifest.asks)),
+            Source::File(_) => (Origin::Added, GrantFile::load(&self.folders.config)?.grants_for(&file.digest)),
         };
         let plugin = file.manifest.plugin.name.clone();
         let typed = match &file.source {
             Source::Bundled => plugin.to_string(),
             Source::File(path) => path.display().to_string(),
         };
-        Ok(Rights { plugin, typed, digest: file.digest, asks: file.manifest.asks.clone(), grants })
+        Ok(Rights { plugin, typed, origin, digest: file.digest, asks: file.manifest.asks.clone(), grants })
     }
 }

@@ -34,7 +34,7 @@ mod teardown;
 mod verdict;
 
 pub use cancel::{Cancel, Canceller};
-pub use doctor::{Doctored, Health};
+pub use doctor::{Doctored, Health, PROBES};
 pub use error::RunError;
 pub use event::{Event, OutputSource};
 pub use examine::{Plan, RuntimeInfo};

@@ -1,6 +1,6 @@
 //! What is made before anything runs: the row, the folders, the record.
 
-use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
 
 use super::{error::RunError, host::Host, resolve::Resolved, step::Step};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     engine::Question,
     imports::Folders,
     names::{Moment, RunId},
-    policy::{Folder, Profile},
+    policy::Folder,
     sandbox::Stdin,
     store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
 };
@@ -23,13 +23,11 @@ pub(super) struct Prepared {
 }
 
 /// Check what the user named, then write the run down.
-pub(super) fn prepare(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<Prepared, RunError> {
-    if settings.sandbox == Profile::Strict {
-        return Err(RunError::SandboxUnavailable);
-    }
+pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolved) -> Result<Prepared, RunError> {
     let stdin = open_stdin(&settings.stdin)?;
     settings.check_places()?;
     settings.prepare_output()?;
+    settings.follow_links()?;
     let logs = settings.output.join("logs");
     fs::create_dir_all(&logs).map_err(|cause| RunError::Output { path: logs, cause })?;
     let created_at = Moment::now();
@@ -56,12 +54,12 @@ pub(super) fn prepare(host: &Host, settings: &RunSettings, resolved: &Resolved) 
 /// The record and the folders of a run that is written down.
 fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<(Record, Folders), RunError> {
     let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?;
-    let folders = Folders::new(BTreeMap::from([
+    let folders = Folders::open([
         (Folder::Workspace, settings.workspace.clone()),
         (Folder::Source, settings.source.clone()),
         (Folder::Output, settings.output.clone()),
         (Folder::State, host.state.plugin_state_folder(&resolved.description.name)?),
-    ]));
+    ])?;
     Ok((record, folders))
 }
 

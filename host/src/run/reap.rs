@@ -140,7 +140,8 @@ impl Host {
             return Err(format!("its plugin `{}` is now {now} and was {then}", question.runtime));
         }
         let engine = self.engine().await.map_err(|error| error.to_string())?;
-        let folders = Folders::new([(Folder::Env, row.folder.clone())].into());
+        // Where the folder is gone, the plugin still has what lies elsewhere to release.
+        let folders = Folders::open([(Folder::Env, row.folder.clone())]).unwrap_or_default();
         let call = self.call_outside_of_a_run(Export::Teardown, &resolved.rights).map_err(|error| error.to_string())?;
         let call = Call { folders: Arc::new(folders), ..call };
         let answer = engine.teardown(&resolved.plugin, call, question, row.handle.as_deref()).await;

@@ -132,12 +132,12 @@ async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 }
 
 impl Story {
-    async fn open(host: Arc<Host>, settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
+    async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
         host.launcher.prepare(SUPERVISORS);
         let resolved = host.resolve(&settings.runtime.to_string()).await?;
         let runtime_settings = settings.settings_of(&resolved.description.name);
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
-        let prepared = super::prepare::prepare(&host, &settings, &resolved)?;
+        let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
         super::prepare::keep_question(&host, &question)?;

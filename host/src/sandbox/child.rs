@@ -12,12 +12,16 @@ use std::{
 use tokio::sync::watch;
 
 use super::wire::Request;
-use crate::names::{Bytes, EndKind, Ending};
+use crate::{
+    names::{Bytes, EndKind, Ending},
+    policy::Level,
+};
 
 /// A command that was started, with its whole tree of processes. When this is dropped, the tree is killed.
 #[derive(Debug)]
 pub struct Child {
     pid: u32,
+    level: Level,
     wishes: Arc<Wishes>,
     exit: watch::Receiver<Option<Exit>>,
 }
@@ -32,8 +36,14 @@ pub struct Exit {
 }
 
 impl Child {
-    pub(super) const fn new(pid: u32, wishes: Arc<Wishes>, exit: watch::Receiver<Option<Exit>>) -> Self {
-        Self { pid, wishes, exit }
+    pub(super) const fn new(pid: u32, level: Level, wishes: Arc<Wishes>, exit: watch::Receiver<Option<Exit>>) -> Self {
+        Self { pid, level, wishes, exit }
+    }
+
+    /// What confines it. `none` for the profile `own`.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
     }
 
     /// The process id of the command.

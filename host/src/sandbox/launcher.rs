@@ -4,27 +4,24 @@ use std::{
     env,
     ffi::OsStr,
     io,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::Arc,
-    thread::{self, JoinHandle},
+    sync::{Arc, OnceLock},
+    thread,
 };
 
-use rustix::event::{EventfdFlags, eventfd};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::{
-    child::{Child, Exit, Wishes},
+    child::Child,
     error::{SpawnError, failed},
-    helper::Helper,
-    input,
-    options::{StartOptions, Stdin},
-    pump::{self, Pump},
+    interpreter::{Needs, needs},
+    options::StartOptions,
+    proof::{self, Memory, Proof},
     spare::Spares,
-    stream::Count,
-    supervisor::{is_nowhere, search_path},
-    warden::{Limits, Warden},
-    wire::{HELPER_ARGUMENT, Launch, Report, Step, shown},
+    start::{Placed, Started, start},
+    supervisor::search_path,
+    wire::{HELPER_ARGUMENT, shown},
 };
 use crate::policy::{Confinement, Level, Permit, StartProcess};
 
@@ -36,6 +33,8 @@ const STACK: usize = 256 << 10;
 pub struct Launcher {
     helper: Arc<Path>,
     spares: Arc<Spares>,
+    proof: Arc<OnceLock<Arc<Proof>>>,
+    memory: Option<Arc<Memory>>,
 }
 
 impl Default for Launcher {
@@ -49,7 +48,14 @@ impl Launcher {
     /// program that runs now, which then has to do so itself.
     #[must_use]
     pub fn with_helper(helper: PathBuf) -> Self {
-        Self { helper: helper.into(), spares: Arc::default() }
+        Self { helper: helper.into(), spares: Arc::default(), proof: Arc::default(), memory: None }
+    }
+
+    /// Keep the proof of what confines strict commands in this folder, which must exist and be writable for this user alone. It is found
+    /// out again after a restart of the machine, with another version of this program, and wherever else it could have changed.
+    #[must_use]
+    pub fn remembering(self, folder: PathBuf) -> Self {
+        Self { memory: Some(Arc::new(Memory::new(folder))), ..self }
     }
 
     /// The program that is started as a supervisor.
@@ -74,7 +80,8 @@ impl Launcher {
 
     /// Start what is permitted. Answers when the command runs, or when it is known why it does not.
     ///
-    /// A caller that is given up before the answer leaves nothing running.
+    /// A strict command is started at the strongest level that was proven on this machine, and not at all where that is weaker than what it
+    /// needs; the first one waits until that is known. A caller that is given up before the answer leaves nothing running.
     pub async fn start(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<Child, SpawnError> {
         let process = permit.into_action();
         check(&process)?;
@@ -82,17 +89,17 @@ impl Launcher {
             let source = io::Error::other("this program was started as a supervisor, and does not call `dispatch` first");
             return Err(SpawnError::Supervisor { what: "be one", source });
         }
-        let (helper, spares) = (Arc::clone(&self.helper), Arc::clone(&self.spares));
+        let launcher = self.clone();
         let (answer, started) = oneshot::channel();
         // A thread of its own for each child: starting blocks, and the end of the child is awaited somewhere.
         thread::Builder::new()
             .name("child".into())
             .stack_size(STACK)
-            .spawn(move || match start(&helper, &spares, process, options) {
-                Ok(Started { child, warden, pump, tree_is_gone, told }) => {
+            .spawn(move || match launcher.start_now(process, options) {
+                Ok(Started { child, following }) => {
                     // Where nobody waits for the answer the child is dropped here, and so killed.
                     drop(answer.send(Ok(child)));
-                    told.send_replace(Some(warden.follow(pump, &tree_is_gone)));
+                    following.follow();
                 }
                 Err(error) => drop(answer.send(Err(error))),
             })
@@ -100,6 +107,58 @@ impl Launcher {
         started
             .await
             .unwrap_or_else(|_| Err(SpawnError::Supervisor { what: "start the command", source: io::Error::other("its thread is gone") }))
+    }
+
+    /// What confines strict commands on this machine, and how that is known. Takes a moment the first time: it is found out by attacks.
+    #[must_use]
+    pub fn proof(&self) -> Arc<Proof> {
+        let find = || {
+            let known = self.memory.as_ref().and_then(|memory| memory.recall(&self.helper));
+            Arc::new(known.unwrap_or_else(|| {
+                let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
+                let proof = proof::probe(&self.helper, place);
+                if let Some(memory) = &self.memory {
+                    memory.keep(&self.helper, &proof);
+                }
+                proof
+            }))
+        };
+        Arc::clone(self.proof.get_or_init(find))
+    }
+
+    fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
+        let placed = self.place(process)?;
+        let started = start(&self.helper, &self.spares, placed, options);
+        if let (Err(SpawnError::SandboxUnavailable { .. }), Some(memory)) = (&started, &self.memory) {
+            // What was proven does not hold any more.
+            memory.forget();
+        }
+        started
+    }
+
+    /// Decide what confines the process.
+    fn place(&self, mut process: StartProcess) -> Result<Placed, SpawnError> {
+        let Confinement::Strict(view) = &process.confinement else { return Ok(Placed { process, level: Level::None, program: None }) };
+        let (proof, needed) = (self.proof(), view.least.0);
+        if !proof.level.is_enough_for(needed) {
+            let program = process.argv.first().map(shown).unwrap_or_default();
+            let Proof { level, why, fix, .. } = &*proof;
+            return Err(SpawnError::SandboxUnavailable { program, needed, have: *level, why: why.clone(), fix: fix.clone() });
+        }
+        if proof.level == Level::None {
+            // It asked for no sandbox, and there is none.
+            return Ok(Placed { process, level: Level::None, program: None });
+        }
+        let Needs { program, reads, path_prefix } = needs(&process, view)?;
+        if let Confinement::Strict(view) = &mut process.confinement {
+            view.reads.extend(reads);
+        }
+        if let Some(folder) = path_prefix {
+            let path = search_path(&process);
+            let path = env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)));
+            process.variables.extend(path.ok().map(|path| ("PATH".into(), path)));
+        }
+        Ok(Placed { process, level: proof.level, program })
     }
 }
 
@@ -132,90 +191,4 @@ fn check(process: &StartProcess) -> Result<(), SpawnError> {
         return invalid(format!("working directory `{}`", shown(&process.working_directory)), "it contains NUL");
     }
     Ok(())
-}
-
-/// Start the supervisor, and the command by it.
-fn start(helper: &Path, spares: &Spares, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
-    if is_nowhere(&process) {
-        // The supervisor would say the same, for the price of starting it.
-        let program = process.argv.first().map(shown).unwrap_or_default();
-        return Err(SpawnError::NotFound { program, path: Some(search_path(&process)) });
-    }
-    let StartOptions { stdin, sink, cap, deadline, grace } = options;
-    let (stdout, child_stdout) = pump::output_pipe().map_err(failed("make a pipe"))?;
-    let (stderr, child_stderr) = pump::output_pipe().map_err(failed("make a pipe"))?;
-    let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed("make an event"));
-    let tree_is_gone = event()?;
-    let wishes = Arc::new(Wishes::new(event()?));
-    let gone = tree_is_gone.try_clone().map_err(failed("make an event"))?;
-    let mut pump = Pump::new(stdout, stderr, cap, sink, gone);
-    let is_strict = process.confinement != Confinement::Own;
-    let shares_terminal = !is_strict && matches!(stdin, Stdin::Terminal) && rustix::termios::isatty(rustix::stdio::stdin());
-    let child_stdin = input::open(stdin, is_strict, &mut pump)?;
-    // Where the start fails, the pipes are at their end and so is this thread.
-    let pump = thread::Builder::new().name("pump".into()).spawn(move || pump.run()).map_err(failed("start a thread"))?;
-
-    let mut supervisor = spares.take().map_or_else(|| Helper::start(helper), Ok).map_err(failed("start the supervisor"))?;
-    let level = if is_strict { Level::Full } else { Level::None };
-    let launch = Launch { process, shares_terminal, level, program: None };
-    let report = supervisor.launch(&launch, &[child_stdin, child_stdout, child_stderr]);
-    let Ok(Report::Started { pid }) = report else {
-        supervisor.kill();
-        if report.is_err() {
-            // Without an answer nobody knows how far it came.
-            supervisor.end_session();
-        }
-        supervisor.reap();
-        return Err(explain(report, &launch.process));
-    };
-    let warden = Warden::new(supervisor, pid, Arc::clone(&wishes), Limits { deadline, grace });
-    let (told, exit) = watch::channel(None);
-    Ok(Started { child: Child::new(pid, wishes, exit), warden, pump, tree_is_gone, told })
-}
-
-/// A command that runs, and everything that has to be done for it.
-struct Started {
-    child: Child,
-    warden: Warden,
-    pump: JoinHandle<[Count; 2]>,
-    tree_is_gone: OwnedFd,
-    told: watch::Sender<Option<Exit>>,
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
-}
-
-/// What a report that is no start means.
-fn explain(report: io::Result<Report>, process: &StartProcess) -> SpawnError {
-    let program = || process.argv.first().cloned().unwrap_or_default();
-    let (step, errno, file) = match report {
-        Ok(Report::Failed { step, errno, file }) => (step, errno, file),
-        Ok(_) => return failed("start the command")(io::Error::from(io::ErrorKind::InvalidData)),
-        Err(error) if is_gone(&error) => {
-            let source = io::Error::other("the supervisor ended without an answer: it must call `dispatch` first in its `main`");
-            return SpawnError::Supervisor { what: "start the command", source };
-        }
-        Err(error) => return failed("start the command")(error),
-    };
-    let source = io::Error::from_raw_os_error(errno);
-    match step {
-        Step::Profile => SpawnError::SandboxUnavailable {
-            program: shown(program()),
-            needed: Level::Full,
-            have: Level::None,
-            why: format!("cannot {}: {source}", file.display()),
-            fix: "use the profile `own`".into(),
-        },
-        Step::View => SpawnError::View { path: file, source },
-        Step::Setup => SpawnError::Supervisor { what: "prepare the start", source },
-        Step::Directory => SpawnError::WorkingDirectory { directory: process.working_directory.clone(), source },
-        Step::Find => {
-            let by_path = !program().as_bytes().contains(&b'/');
-            SpawnError::NotFound { program: shown(program()), path: by_path.then(|| search_path(process)) }
-        }
-        Step::Permission => SpawnError::NotExecutable { file },
-        Step::Execute if errno == rustix::io::Errno::TOOBIG.raw_os_error() => SpawnError::TooLong { program: shown(program()) },
-        Step::Execute => SpawnError::Execute { file, source },
-    }
 }

@@ -7,19 +7,22 @@
 //! Never: decides whether a process is allowed (policy does, and a launch takes its permit), knows about wasm, reads the environment of
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
-//! makes the launcher.
-//! Read in order: options, launcher, input, helper, spare, child, warden, pump, stream, wire, encoding, error, proc, then the supervisor's side.
+//! makes the launcher and shows the proof.
+//! Read in order: options, launcher, start, input, helper, spare, child, warden, pump, stream, wire, encoding, error, proc, interpreter, proof, then the supervisor's side.
 
 mod child;
 mod encoding;
 mod error;
 mod helper;
 mod input;
+mod interpreter;
 mod launcher;
 mod options;
 mod proc;
+mod proof;
 mod pump;
 mod spare;
+mod start;
 mod stream;
 mod supervisor;
 mod warden;
@@ -29,4 +32,5 @@ pub use child::{Child, Exit};
 pub use error::SpawnError;
 pub use launcher::Launcher;
 pub use options::{Capture, Sink, StartOptions, Stdin};
+pub use proof::{Canary, Outcome, Proof};
 pub use supervisor::dispatch;

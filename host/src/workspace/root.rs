@@ -4,14 +4,14 @@ use std::{
     fs::File,
     io::Read as _,
     os::{
-        fd::{AsFd as _, OwnedFd},
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
         unix::fs::MetadataExt as _,
     },
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, mkdirat, open, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, open, openat2, statat},
     io::Errno,
 };
 
@@ -44,6 +44,27 @@ impl Root {
         let folder = open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
             .map_err(|errno| WorkspaceError::Folder { path: path.to_owned(), cause: errno.into() })?;
         Ok(Self { folder, path: path.to_owned(), resolver: Resolver::Kernel })
+    }
+
+    /// Open the folder at `path` as [`Root::open`] does, and remember where it really is: the path then has no link in it.
+    pub fn open_real(path: &Path) -> Result<Self, WorkspaceError> {
+        let failed = |cause| WorkspaceError::Folder { path: path.to_owned(), cause };
+        let real = path.canonicalize().map_err(failed)?;
+        // Without following a link again: what was found is what is opened.
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+        let folder = match openat2(CWD, &real, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+            // A kernel or a container runtime that does not know the call.
+            Err(Errno::NOSYS | Errno::PERM) => open(&real, flags | OFlags::NOFOLLOW, Mode::empty()),
+            answer => answer,
+        };
+        Ok(Self { folder: folder.map_err(|errno| failed(errno.into()))?, path: real, resolver: Resolver::Kernel })
+    }
+
+    /// A path of this process that leads to the open folder itself, wherever its name leads by now. For libraries that take only paths;
+    /// it holds as long as this does.
+    #[must_use]
+    pub fn pinned(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd()))
     }
 
     /// Where it was when it was opened.

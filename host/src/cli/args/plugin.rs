@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
-use crate::policy::{Access, Folder, Grants, ProgramName};
+use crate::policy::{Access, Folder, FolderName, Grants, ProgramName};
 
 /// `worldflux plugin`.
 #[derive(Debug, Clone, Args)]
@@ -91,17 +91,17 @@ impl GrantArgs {
         grants.programs.extend(self.programs.iter().cloned());
         grants.variables.extend(self.variables.iter().cloned());
         for FolderGrant { folder, access } in &self.folders {
-            grants.folders.entry(*folder).and_modify(|held| *held = (*held).max(*access)).or_insert(*access);
+            grants.folders.entry(folder.clone()).and_modify(|held| *held = (*held).max(*access)).or_insert(*access);
         }
         grants
     }
 }
 
 /// A folder and what may be done there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderGrant {
     /// Which.
-    pub folder: Folder,
+    pub folder: FolderName,
     /// What.
     pub access: Access,
 }
@@ -110,15 +110,15 @@ impl FromStr for FolderGrant {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (folder, access) = text.split_once('=').unwrap_or((text, ""));
-        let folder = Folder::ALL.into_iter().find(|known| known.guest_path() == folder);
+        let expected =
+            || format!("expected {} or an absolute path, and `=read` or `=write`", Folder::ALL.map(Folder::guest_path).join(", "));
+        let (folder, access) = text.rsplit_once('=').ok_or_else(expected)?;
+        let folder: FolderName = folder.parse()?;
         let access = match access {
-            "read" => Some(Access::Read),
-            "write" => Some(Access::Write),
-            _ => None,
+            "read" => Access::Read,
+            "write" => Access::Write,
+            _ => return Err(expected()),
         };
-        let folders = Folder::ALL.map(Folder::guest_path).join(", ");
-        let (folder, access) = folder.zip(access).ok_or_else(|| format!("expected one of {folders}, and `=read` or `=write`"))?;
         if access > folder.most() {
             return Err(format!("`{folder}` can only be read"));
         }

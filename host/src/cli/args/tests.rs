@@ -137,14 +137,16 @@ fn a_grant_is_typed_right_by_right_or_as_all_that_was_asked() {
     let grants = grant.grants();
     assert!(grants.command && !grant.all_asked);
     assert_eq!((grants.programs.len(), grants.variables.len()), (2, 2));
-    assert_eq!(grants.folders[&Folder::Workspace], Access::Write);
+    assert_eq!(grants.folders[&Folder::Workspace.into()], Access::Write);
     assert!(read("plugin grant bare --all-asked").is_ok());
     assert_eq!(read("plugin grant bare").unwrap_err().kind(), ErrorKind::MissingRequiredArgument);
     for typed in ["--all-asked --command", "--all-asked --program git", "--all-asked --variable X"] {
         assert_eq!(read(&format!("plugin grant bare {typed}")).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{typed}");
     }
     for (typed, complaint) in [
-        ("--folder /etc=read", "expected one of /workspace, /source, /env, /output, /state, /assets, and `=read` or `=write`"),
+        ("--folder /data", "expected /workspace, /source, /env, /output, /state, /assets or an absolute path, and `=read` or `=write`"),
+        ("--folder /etc=read", "`/etc` cannot be asked for or granted: `/etc`: it decides how the system works"),
+        ("--folder /usr/lib=write", "`/usr/lib` can only be read"),
         ("--folder /workspace", "and `=read` or `=write`"),
         ("--folder /source=write", "`/source` can only be read"),
         ("--program /bin/sh", "is not a program name"),

@@ -25,20 +25,24 @@ use super::{
 };
 use crate::{
     policy::{Confinement, Level},
-    sandbox::wire::{self, HELPER_ARGUMENT, Launch, Report, Step},
+    sandbox::{
+        proof::{CANARY_ARGUMENT, be_a_canary},
+        wire::{self, HELPER_ARGUMENT, Launch, Report, Step},
+    },
 };
 
-/// Where this process was started as a supervisor, be one to the end and return its exit code; else `None`, at once.
+/// Where this process was started as a supervisor, or as a program that attacks its sandbox, be one to the end and return its exit code; else `None`, at once.
 ///
 /// The first line of `main`: a supervisor must not do any of the other start-up work. In either case the ends of children can be waited
 /// for from here on, also where this program was started with SIGCHLD ignored.
 #[must_use]
 pub fn dispatch() -> Option<ExitCode> {
     signal::wait_for_children();
-    if env::args_os().nth(1)? != HELPER_ARGUMENT {
-        return None;
+    let role = env::args_os().nth(1)?;
+    if role == CANARY_ARGUMENT {
+        return Some(be_a_canary());
     }
-    Some(supervise())
+    (role == HELPER_ARGUMENT).then(supervise)
 }
 
 fn supervise() -> ExitCode {

@@ -20,7 +20,7 @@ use crate::{
 /// Start a command in namespaces of its own, with a root folder that holds its view.
 pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     setsid().map_err(of_setup)?;
-    let plan = Plan::new(view)?;
+    let plan = Plan::new(view, Level::Full)?;
     confine::enter()?;
     let init = Init::start(view.limits.processes).map_err(Failed::confining("start its first process"))?;
     // What this process has read is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
@@ -39,7 +39,7 @@ pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) 
 /// Start a command among the host's own processes and files, of which it can open only its view.
 pub(super) fn start_filtered(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     let group = own_tree(false)?;
-    let plan = Plan::new(view)?;
+    let plan = Plan::new(view, Level::KernelFilter)?;
     let file = find(launch)?;
     let (mut restriction, told) = Restriction::new(&plan, view.limits, Level::KernelFilter)?;
     let started = Instant::now();

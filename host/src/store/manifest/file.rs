@@ -48,11 +48,18 @@ impl Manifest {
 
     /// Write the document to `path`, mode 0644: the whole of it or, after an error, what was there before. On disk when this returns.
     pub fn write(&self, path: &Path) -> Result<(), StoreError> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.write_in(folder, path)
+    }
+
+    /// Write the document into `folder`, as [`Manifest::write`] does, under the name that `path` ends in. `folder` may be the path of an open
+    /// descriptor, so that it is the folder that was opened once, whatever stands at `path` by now.
+    pub fn write_in(&self, folder: &Path, path: &Path) -> Result<(), StoreError> {
         let text = self.to_json()?;
-        let draft = draft_beside(path);
+        let draft = folder.join(draft_name());
         let written = write_new(&draft, text.as_bytes())
-            .and_then(|()| std::fs::rename(&draft, path))
-            .and_then(|()| File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all());
+            .and_then(|()| std::fs::rename(&draft, folder.join(path.file_name().unwrap_or_default())))
+            .and_then(|()| File::open(folder)?.sync_all());
         written.map_err(|error| {
             let _ = std::fs::remove_file(&draft);
             StoreError::io("written", path, error)
@@ -111,9 +118,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn draft_beside(path: &Path) -> PathBuf {
+fn draft_name() -> String {
     let mut random = [0; 8];
     // Without random bytes the name is still refused if it is taken, since the file is made new.
     let _ = getrandom::fill(&mut random);
-    path.with_file_name(format!(".manifest-{}-{:016x}.new", std::process::id(), u64::from_le_bytes(random)))
+    format!(".manifest-{}-{:016x}.new", std::process::id(), u64::from_le_bytes(random))
 }

@@ -25,8 +25,8 @@ pub(super) const HOST_NAME: &str = "sandbox";
 pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
     let (user, group) = (getuid(), getgid());
     if user.is_root() {
-        // The groups of a user cannot be given up inside, those of root here. They are only rights to files.
-        set_thread_groups(&[]).map_err(Failed::confining("give up groups"))?;
+        // Rights to files that root does not need. A user cannot give up groups, and neither can root in some containers.
+        let _ = set_thread_groups(&[]);
     }
     let all = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS

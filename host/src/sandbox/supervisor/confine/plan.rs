@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::{devices, system};
 use crate::{
-    policy::View,
+    policy::{Level, View},
     sandbox::{supervisor::failed::Failed, wire::Step},
 };
 
@@ -38,9 +38,10 @@ pub(in crate::sandbox::supervisor) struct Plan {
 
 impl Plan {
     /// The system's own programs and libraries, and the view.
-    pub(in crate::sandbox::supervisor) fn new(view: &View) -> Result<Self, Failed> {
+    pub(in crate::sandbox::supervisor) fn new(view: &View, level: Level) -> Result<Self, Failed> {
         let mut plan = Self::default();
-        let mut given: Vec<PathBuf> = system::READABLE.iter().map(PathBuf::from).collect();
+        let own = if level == Level::KernelFilter { system::READABLE_OUTSIDE } else { &[] };
+        let mut given: Vec<PathBuf> = system::READABLE.iter().chain(own).map(PathBuf::from).collect();
         if view.gpu {
             plan.devices = devices::graphics();
             given.extend(devices::knowledge());
@@ -153,7 +154,7 @@ mod tests {
 
     fn plan(reads: &[&Path], writes: &[&Path]) -> Result<Plan, Failed> {
         let set = |paths: &[&Path]| paths.iter().map(PathBuf::from).collect();
-        Plan::new(&View { reads: set(reads), writes: set(writes), ..View::default() })
+        Plan::new(&View { reads: set(reads), writes: set(writes), ..View::default() }, Level::Full)
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(super) const READABLE: &[&str] = &[
     "/etc/ssl/openssl.cnf",
 ];
 
+/// What is written anew for a sandbox with a root folder of its own. Where there is none, the real ones have to do: everybody on the machine
+/// can read them.
+pub(super) const READABLE_OUTSIDE: &[&str] = &["/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf"];
+
 /// Files that are written anew for the sandbox. The real ones name people, machines and services.
 pub(super) fn files(user: u32, group: u32) -> [(&'static Path, String); 6] {
     // The home folder is nowhere: what a program would write there has no place to stay.

@@ -1,0 +1,365 @@
+//! Requests over HTTP: where to, and how.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{host::HostPattern, purpose::Purpose, secret::SecretName};
+
+/// Requests that a plugin wants to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "HttpForm")]
+pub struct HttpAsk {
+    /// `https`, or `http` where that is spelled out.
+    pub scheme: Scheme,
+    /// Where.
+    pub host: HostPattern,
+    /// The ports there.
+    pub ports: BTreeSet<Port>,
+    /// What is done there.
+    pub methods: BTreeSet<Method>,
+    /// The paths, each with everything below.
+    pub paths: BTreeSet<PathPrefix>,
+    /// The secret that the host puts into these requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<SecretName>,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+/// How a host is spoken to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Over TLS.
+    #[default]
+    Https,
+    /// In the clear.
+    Http,
+}
+
+/// A port: never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Port(u16);
+
+/// What is done with a resource (RFC 9110, 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names are those of RFC 9110")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+}
+
+/// A path and everything below, in its one spelling: `/v1` means `/v1` and `/v1/x`, not `/v10`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPrefix(String);
+
+/// Where requests may go, as typed in a grant: `https://api.modal.com/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpTarget {
+    /// How it is spoken to.
+    pub scheme: Scheme,
+    /// Where.
+    pub host: HostPattern,
+    /// The port there.
+    pub port: Port,
+    /// The path, with everything below.
+    pub path: PathPrefix,
+}
+
+impl Scheme {
+    /// Its name in a URL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+
+    /// The port where none is said.
+    #[must_use]
+    pub const fn default_port(self) -> Port {
+        match self {
+            Self::Https => Port(443),
+            Self::Http => Port(80),
+        }
+    }
+}
+
+impl Port {
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl Method {
+    /// Its name in a request.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
+
+impl PathPrefix {
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `path` is this path or below.
+    #[must_use]
+    pub fn covers(&self, path: &Self) -> bool {
+        let rest = if self.0 == "/" { Some(path.0.as_str()) } else { path.0.strip_prefix(&self.0) };
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl HttpAsk {
+    /// The ask as lines of a URL, a port and a path each.
+    #[must_use]
+    pub fn targets(&self) -> Vec<HttpTarget> {
+        let target =
+            |port: &Port, path: &PathPrefix| HttpTarget { scheme: self.scheme, host: self.host.clone(), port: *port, path: path.clone() };
+        self.ports.iter().flat_map(|port| self.paths.iter().map(move |path| target(port, path))).collect()
+    }
+}
+
+impl fmt::Display for HttpTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.name(), self.host)?;
+        if self.port != self.scheme.default_port() {
+            write!(f, ":{}", self.port.0)?;
+        }
+        if self.path.0 == "/" { Ok(()) } else { f.write_str(&self.path.0) }
+    }
+}
+
+impl FromStr for HttpTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || {
+            format!("`{}` is no target: expected one such as `https://api.modal.com/v1`", text.escape_debug().take(120).collect::<String>())
+        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
+        let scheme = match scheme {
+            "https" => Scheme::Https,
+            "http" => Scheme::Http,
+            _ => return Err(expected()),
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let port_at = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| *at > bracket));
+        let (host, port) = match port_at.and_then(|at| authority.split_at_checked(at)) {
+            Some((host, port)) => (host, port.get(1..).unwrap_or_default().parse()?),
+            None => (authority, scheme.default_port()),
+        };
+        let path = if path.is_empty() { "/" } else { path };
+        Ok(Self { scheme, host: host.parse()?, port, path: path.parse()? })
+    }
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = !text.is_empty() && text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = if digits { text.parse().unwrap_or(0) } else { 0_u32 };
+        Self::try_from(number)
+            .map_err(|_| format!("`{}` is no port: expected 1 to 65535", text.escape_debug().take(20).collect::<String>()))
+    }
+}
+
+impl TryFrom<u32> for Port {
+    type Error = String;
+
+    fn try_from(number: u32) -> Result<Self, String> {
+        let port = u16::try_from(number).ok().filter(|number| *number != 0);
+        port.map(Self).ok_or_else(|| format!("{number} is no port: expected 1 to 65535"))
+    }
+}
+
+impl From<Port> for u32 {
+    fn from(port: Port) -> Self {
+        port.0.into()
+    }
+}
+
+impl FromStr for PathPrefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match broken_rule(text) {
+            Some(rule) => Err(format!("`{}` is no path: {rule}", text.escape_debug().take(120).collect::<String>())),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for PathPrefix {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PathPrefix> for String {
+    fn from(path: PathPrefix) -> Self {
+        path.0
+    }
+}
+
+/// Why a text is no path with one reading. Servers disagree about what is refused here, so a check of it would not hold there.
+fn broken_rule(text: &str) -> Option<&'static str> {
+    let Some(inside) = text.strip_prefix('/') else { return Some("it does not begin with `/`") };
+    if text.len() > 2_048 {
+        return Some("it has more than 2048 characters");
+    }
+    if text.contains('*') {
+        return Some("it is a pattern; a path means everything below it anyway");
+    }
+    // The characters of a path (RFC 3986, 3.3), without `%`, which can spell all others, and `;`, at which some servers cut.
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()+,=:@".contains(&byte)) {
+        return Some("it has a character that servers read in different ways");
+    }
+    if inside.is_empty() {
+        return None;
+    }
+    let odd = |name: &str| matches!(name, "" | "." | "..");
+    if inside.split('/').any(odd) { Some("it has `//`, `/./` or `/../` in it, or ends with `/`") } else { None }
+}
+
+/// One `[[asks.http]]`, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpForm {
+    #[serde(default)]
+    scheme: Scheme,
+    host: HostPattern,
+    #[serde(default)]
+    ports: Option<BTreeSet<Port>>,
+    methods: BTreeSet<Method>,
+    #[serde(default)]
+    paths: Option<BTreeSet<PathPrefix>>,
+    #[serde(default)]
+    credential: Option<SecretName>,
+    purpose: Purpose,
+}
+
+impl TryFrom<HttpForm> for HttpAsk {
+    type Error = String;
+
+    fn try_from(form: HttpForm) -> Result<Self, String> {
+        let HttpForm { scheme, host, ports, methods, paths, credential, purpose } = form;
+        let ports = ports.unwrap_or_else(|| BTreeSet::from([scheme.default_port()]));
+        let paths = paths.unwrap_or_else(|| BTreeSet::from([PathPrefix("/".into())]));
+        if ports.is_empty() || methods.is_empty() || paths.is_empty() {
+            return Err(format!("`{host}` is asked for without a port, a method or a path"));
+        }
+        if scheme == Scheme::Http && credential.is_some() {
+            return Err(format!("a secret is never sent to `{host}` over http, which everybody on the way can read"));
+        }
+        Ok(Self { scheme, host, ports, methods, paths, credential, purpose })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ask(text: &str) -> Result<HttpAsk, String> {
+        toml::from_str(&format!("purpose = 'x'\n{text}")).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn an_ask_says_where_and_how_and_no_more_than_it_says() {
+        let least = ask("host = 'API.modal.com'\nmethods = ['GET']").unwrap();
+        assert_eq!(least.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(), ["https://api.modal.com"]);
+        let more =
+            ask("host = '*.modal.com'\nports = [8443, 443]\nmethods = ['GET', 'POST']\npaths = ['/v1']\ncredential = 'modal'").unwrap();
+        assert_eq!(
+            more.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(),
+            ["https://*.modal.com/v1", "https://*.modal.com:8443/v1"]
+        );
+        for bad in [
+            "host = ''\nmethods = ['GET']",
+            "host = '*'\nmethods = ['GET']",
+            "host = 'a.b'\nmethods = []",
+            "host = 'a.b'\nmethods = ['CONNECT']",
+            "host = 'a.b'\nmethods = ['GET']\nports = []",
+            "host = 'a.b'\nmethods = ['GET']\nports = [0]",
+            "host = 'a.b'\nmethods = ['GET']\nports = [65536]",
+            "host = 'a.b'\nmethods = ['GET']\npaths = ['v1']",
+            "host = 'a.b'\nmethods = ['GET']\npaths = ['/a/../b']",
+            "host = 'a.b'\nmethods = ['GET']\nscheme = 'ftp'",
+            "host = 'a.b'\nmethods = ['GET']\nscheme = 'http'\ncredential = 'x'",
+            "host = 'a.b'\nmethods = ['GET']\nfollow = true",
+        ] {
+            assert!(ask(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_covers_whole_names() {
+        let path = |text: &str| text.parse::<PathPrefix>().unwrap();
+        assert!(path("/v1").covers(&path("/v1/x")) && path("/v1").covers(&path("/v1")) && path("/").covers(&path("/v1")));
+        assert!(!path("/v1").covers(&path("/v10")) && !path("/v1").covers(&path("/")) && !path("/v1").covers(&path("/v2")));
+        for bad in
+            ["", "v1", "/v1/", "//", "/a//b", "/a/./b", "/..", "/%2e%2e", "/a%2fb", "/a;b", "/a\\b", "/a?b", "/a#b", "/a b", "/é", "/*"]
+        {
+            assert!(bad.parse::<PathPrefix>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_typed_as_a_url() {
+        for good in ["https://api.modal.com", "https://*.modal.com:8443/v1", "http://[2001:db8::1]:80x"] {
+            assert_eq!(good.parse::<HttpTarget>().is_ok(), !good.ends_with('x'), "{good}");
+        }
+        assert_eq!("http://[2001:db8::1]".parse::<HttpTarget>().unwrap().port, Port(80));
+        for bad in [
+            "",
+            "api.modal.com",
+            "https://",
+            "https://a.b:0",
+            "https://a.b:",
+            "https://u@a.b",
+            "https://a.b?x",
+            "https://a.b/../c",
+            "file:///etc/passwd",
+        ] {
+            assert!(bad.parse::<HttpTarget>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_target_is_read_back(host in "[a-z]{1,8}(\\.[a-z]{1,8}){1,2}", port in 1_u16.., path in "(/[a-z0-9]{1,4}){0,3}") {
+            let text = format!("https://{host}:{port}{path}");
+            let target: HttpTarget = text.parse().unwrap();
+            prop_assert_eq!(target.to_string().parse::<HttpTarget>().unwrap(), target);
+        }
+    }
+}
