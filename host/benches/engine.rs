@@ -47,7 +47,7 @@ fn main() -> Result<()> {
 
 /// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
 fn describe(runtime: &Runtime) -> Result<Measured> {
-    let file = Catalog::open(&[]).find("local")?;
+    let file = Catalog::open(&[], []).find("local")?;
     let ours = Engine::new(CompiledCache::none(), Compiler::Here)?;
     let plugin = ours.load(file.bytes(), file.digest)?;
     let call = call(&file)?;
@@ -111,6 +111,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::new()),
+        machine_reads: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now(),
     })

@@ -324,6 +324,7 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::from(base)),
+        machine_reads: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now() + patience,
     }

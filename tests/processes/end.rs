@@ -227,7 +227,7 @@ fn the_times_of_an_ending_are_in_order() {
 fn a_sink_that_blocks_does_not_hold_up_the_deadline() {
     struct Slow(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
     impl Sink for Slow {
-        fn take(&self, _: Channel, _: &[u8]) {
+        fn take(&self, _: Channel, _: bytes::Bytes) {
             let _ = self.0.lock().unwrap().recv();
         }
     }
@@ -248,7 +248,7 @@ fn a_sink_that_blocks_does_not_hold_up_the_deadline() {
 fn a_sink_that_fails_is_told_as_such() {
     struct Broken;
     impl Sink for Broken {
-        fn take(&self, _: Channel, _: &[u8]) {
+        fn take(&self, _: Channel, _: bytes::Bytes) {
             panic!("this sink is broken on purpose");
         }
     }

@@ -163,7 +163,7 @@ impl Events {
 }
 
 impl Sink for Events {
-    fn take(&self, channel: Channel, bytes: &[u8]) {
+    fn take(&self, channel: Channel, bytes: bytes::Bytes) {
         assert!(!bytes.is_empty());
         self.list.lock().unwrap().push(Event { channel, bytes: bytes.to_vec() });
     }

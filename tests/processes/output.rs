@@ -109,7 +109,7 @@ fn an_unfinished_character_is_not_kept_back_at_the_end() {
 struct Counter(AtomicU64);
 
 impl Sink for Counter {
-    fn take(&self, _: Channel, bytes: &[u8]) {
+    fn take(&self, _: Channel, bytes: bytes::Bytes) {
         self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 }
@@ -198,7 +198,7 @@ print('handed over', flush=True)
 fn a_slow_reader_loses_nothing_that_was_written_before_the_end() {
     struct Slow(Counter);
     impl Sink for Slow {
-        fn take(&self, channel: Channel, bytes: &[u8]) {
+        fn take(&self, channel: Channel, bytes: bytes::Bytes) {
             std::thread::sleep(Duration::from_millis(600));
             self.0.take(channel, bytes);
         }

@@ -5,9 +5,9 @@
 //!
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
-//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch and progress, which show it while it goes
-//! on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with rights),
-//! completions, man.
+//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
+//! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with prompt,
+//! which asks), completions, man.
 
 pub mod args;
 mod completions;
@@ -24,8 +24,9 @@ mod manifest;
 mod output;
 mod plugin;
 mod progress;
+mod prompt;
+mod quote;
 mod reap;
-mod rights;
 mod run;
 mod runs;
 mod runtime;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{
     output::{Mark, Output, escape},
     progress::Progress,
+    quote,
     runtime::finding_line,
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(super) struct Watcher {
     watch: Watch,
     progress: Progress,
     stdout: io::BufWriter<io::Stdout>,
+    /// The line that is made, kept for the next.
+    line: Vec<u8>,
     reader_has_gone: bool,
 }
 
@@ -81,13 +84,20 @@ struct ProgressLine<'a> {
 impl Watcher {
     pub(super) fn new(output: Output, watch: Watch) -> Self {
         let stdout = io::BufWriter::with_capacity(256 << 10, io::stdout());
-        Self { output, watch, progress: Progress::new(), stdout, reader_has_gone: false }
+        Self { output, watch, progress: Progress::new(), stdout, line: Vec::new(), reader_has_gone: false }
     }
 
     /// Show one event.
     pub(super) fn see(&mut self, event: Event) {
         match (self.watch, event) {
-            (Watch::Events, event) => self.line_of(&event),
+            (Watch::Events, _) if self.reader_has_gone => {}
+            (Watch::Events, event) => {
+                self.line.clear();
+                let made = if self.text_of_command(&event) { Ok(()) } else { self.line_of(&event) };
+                self.line.push(b'\n');
+                let written = made.and_then(|()| self.stdout.write_all(&self.line)).and_then(|()| self.stdout.flush());
+                self.reader_has_gone = written.is_err();
+            }
             (_, Event::Output { source, channel, bytes }) => self.pass_on(source, channel, &bytes),
             (_, Event::Step(step)) => self.progress.step(step),
             (_, Event::Talk(talk)) => self.talk(&talk),
@@ -155,7 +165,22 @@ impl Watcher {
         }
     }
 
-    fn line_of(&mut self, event: &Event) {
+    /// Make the line of the command's own output, where it is text: nearly all that there is. `false` where it is something else.
+    fn text_of_command(&mut self, event: &Event) -> bool {
+        let Event::Output { source, channel, bytes } = event else { return false };
+        let Ok(text) = std::str::from_utf8(bytes) else { return false };
+        let begin: &[u8] = match (source.is_command(), channel) {
+            (false, _) => return false,
+            (true, Channel::Stdout) => br#"{"event":"stdout","text":""#,
+            (true, Channel::Stderr) => br#"{"event":"stderr","text":""#,
+        };
+        self.line.extend_from_slice(begin);
+        quote::append(&mut self.line, text);
+        self.line.extend_from_slice(br#""}"#);
+        true
+    }
+
+    fn line_of(&mut self, event: &Event) -> io::Result<()> {
         let line = match event {
             Event::Output { source, channel, bytes } => {
                 let piece = Piece::of(bytes);
@@ -186,12 +211,7 @@ impl Watcher {
             }),
             Event::Finished(manifest) => Line::Finished { manifest },
         };
-        if self.reader_has_gone {
-            return;
-        }
-        let written = serde_json::to_writer(&mut self.stdout, &line).map_err(io::Error::from);
-        let written = written.and_then(|()| self.stdout.write_all(b"\n")).and_then(|()| self.stdout.flush());
-        self.reader_has_gone = written.is_err();
+        serde_json::to_writer(&mut self.line, &line).map_err(io::Error::from)
     }
 }
 

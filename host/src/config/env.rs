@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::ConfigError;
+use crate::policy::Profile;
 
 /// What a program that is started without the user's whole environment still gets.
 const BASE: &[&str] = &["HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TERM", "TMPDIR", "TZ", "USER"];
@@ -42,11 +43,17 @@ impl Environment {
         &self.variables
     }
 
-    /// The few variables that every program needs to work at all: where programs, home and temporary files are, and the language.
+    /// The few variables that every program needs to work at all: where programs, home and temporary files are, and the language. A strict
+    /// one has its home where its temporary files are: the user's is not there.
     #[must_use]
-    pub fn base(&self) -> BTreeMap<OsString, OsString> {
+    pub fn base(&self, profile: Profile) -> BTreeMap<OsString, OsString> {
         let pair = |name: &&str| Some((OsString::from(name), self.variables.get(OsStr::new(name))?.clone()));
-        BASE.iter().filter_map(pair).collect()
+        let mut base: BTreeMap<_, _> = BASE.iter().filter_map(pair).collect();
+        if profile == Profile::Strict {
+            base.remove(OsStr::new("TMPDIR"));
+            base.insert("HOME".into(), "/tmp".into());
+        }
+        base
     }
 
     /// One variable; one that is set to nothing counts as not set.
@@ -122,7 +129,7 @@ mod tests {
     #[test]
     fn the_base_has_no_variable_of_the_users_own() {
         let environment = Environment::from_pairs([("PATH", "/bin"), ("AWS_SECRET_ACCESS_KEY", "x"), ("LANG", "C")]);
-        assert_eq!(environment.base().keys().collect::<Vec<_>>(), ["LANG", "PATH"]);
+        assert_eq!(environment.base(Profile::Own).keys().collect::<Vec<_>>(), ["LANG", "PATH"]);
     }
 
     #[test]

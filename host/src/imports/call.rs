@@ -1,7 +1,7 @@
 //! Everything that the imports need to know about one call of a plugin.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
@@ -39,6 +39,8 @@ pub struct Call {
     pub program_output: Option<Arc<dyn Sink>>,
     /// Variables that other programs start with.
     pub base_variables: Arc<BTreeMap<OsString, OsString>>,
+    /// What other programs see of the machine beside the folders of the run, where they are strict: the configuration of their tools.
+    pub machine_reads: Arc<BTreeSet<PathBuf>>,
     /// What the user wants other programs to see of the machine.
     pub profile: Profile,
     /// When the call has to be over.

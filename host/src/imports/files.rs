@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     names::{Cause, Failure},
-    policy::{Denial, Folder, OpenFolder, Permit, open_folder},
+    policy::{Denial, OpenFolder, Permit, use_path},
 };
 
 /// Listings of folders that a plugin may have open at once; at the limit the next one fails with `insufficient-memory`.
@@ -73,15 +73,7 @@ impl FilesView<'_> {
 
     /// The permit for the folder that a path begins with.
     fn permit(&self, path: &str) -> Result<Permit<OpenFolder>, Denial> {
-        let folder = Folder::ALL
-            .into_iter()
-            .find(|folder| path.strip_prefix(folder.guest_path()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-        folder.and_then(|folder| open_folder(self.files.gate.rights(), folder)).ok_or_else(|| Denial {
-            plugin: self.files.gate.rights().plugin.to_string(),
-            action: format!("use `{path}`"),
-            rule: "the folder is not granted".into(),
-            cure: String::new(),
-        })
+        use_path(self.files.gate.rights(), path)
     }
 
     /// How long a file is, and who pays for what is added; `None` for a folder.

@@ -181,6 +181,8 @@ impl ProcessContext {
         let (name, program) = self.program_name(&command.program)?;
         let working_directory =
             self.call.folders.directory("working-directory", command.working_directory.as_deref().unwrap_or("/workspace"))?;
+        let mut places = self.call.folders.seen_by_program(self.gate.rights());
+        places.reads.extend(self.call.machine_reads.iter().cloned());
         Ok(ProgramRequest {
             name,
             program,
@@ -189,7 +191,7 @@ impl ProcessContext {
             added_variables: variables(&command.variables)?,
             working_directory,
             profile: self.call.profile,
-            places: self.call.folders.seen_by_program(self.gate.rights()),
+            places,
         })
     }
 
@@ -265,7 +267,7 @@ struct Capture {
 }
 
 impl Sink for Capture {
-    fn take(&self, channel: Channel, bytes: &[u8]) {
+    fn take(&self, channel: Channel, bytes: Buffer) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = match channel {
             Channel::Stdout => &mut kept.0,
@@ -283,7 +285,7 @@ impl Sink for Capture {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn take(&self, _: Channel, _: &[u8]) {}
+    fn take(&self, _: Channel, _: Buffer) {}
 }
 
 fn variables(list: &[wire::Variable]) -> Result<BTreeMap<String, String>, Failure> {

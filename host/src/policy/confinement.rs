@@ -99,6 +99,8 @@ pub struct View {
     pub writes: BTreeSet<PathBuf>,
     /// Whether the graphics processors are there. A wide opening: a driver has hundreds of commands.
     pub gpu: bool,
+    /// Which network it reaches.
+    pub network: Network,
     /// Whether the program is a tool that was granted by its name. It is then not started from a folder in which a child can write: anything
     /// can have been put there.
     pub tool: bool,
@@ -106,6 +108,17 @@ pub struct View {
     pub least: Least,
     /// What it may use up.
     pub limits: ChildLimits,
+}
+
+/// The network that a strict child reaches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Network {
+    /// None but its own loopback device.
+    #[default]
+    None,
+    /// That of the machine, whole. Only for the programs with which a bundled plugin fills an environment, whose sources the user has
+    /// configured outside of worldflux.
+    Machine,
 }
 
 /// The weakest level that is enough. `full` where nobody said otherwise.

@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     action::{HostTool, OpenFolder, StartProcess},
-    confinement::{ChildLimits, Confinement, Least, Level, Places, Profile, View},
+    confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View},
     denial::Denial,
     device::Device,
     folder::{Access, Folder, FolderName},
     permit::Permit,
     process,
-    rights::Rights,
+    rights::{Origin, Rights},
     variable,
 };
 use crate::names::{Bytes, Export};
@@ -76,7 +76,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(rights, request.profile, request.places),
+        confinement: confine(rights, request.profile, request.places, Network::None),
     }))
 }
 
@@ -92,7 +92,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
     let is_bare = argv.first().is_some_and(|program| !program.as_encoded_bytes().contains(&b'/'));
-    let mut confinement = confine(rights, request.profile, request.places);
+    let mut confinement = confine(rights, request.profile, request.places, network(rights, export));
     if let Confinement::Strict(view) = &mut confinement {
         // What was made in the environment of the run is for the run to start; anything else has its own place on the machine.
         view.tool = is_bare;
@@ -107,6 +107,27 @@ pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>
     let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == name).map(|ask| ask.access).max();
     let access = asked?.min(rights.grants.access(folder)?).min(folder.most());
     Some(Permit::grant(OpenFolder { folder: name, access }))
+}
+
+/// How the plugin may use a path, as it sees it: by the folder of the run or of this machine that it begins with.
+pub fn use_path(rights: &Rights, path: &str) -> Result<Permit<OpenFolder>, Denial> {
+    let begins = |folder: &Folder| Path::new(path).starts_with(folder.guest_path());
+    if let Some(folder) = Folder::ALL.into_iter().find(begins) {
+        if let Some(permit) = open_folder(rights, folder) {
+            return Ok(permit);
+        }
+        let asked = rights.asks.folder.iter().find(|ask| ask.path == FolderName::Run(folder));
+        let cure = asked.map(|ask| rights.cure(&format!("--folder {folder}={}", ask.access.min(folder.most()).name())));
+        return Err(no_folder(rights, path, cure.unwrap_or_default()));
+    }
+    let covering = rights.grants.machine_folders().filter(|(folder, _)| folder.covers(Path::new(path))).max_by_key(|(_, access)| *access);
+    let (folder, access) = covering.ok_or_else(|| no_folder(rights, path, String::new()))?;
+    Ok(Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access }))
+}
+
+fn no_folder(rights: &Rights, path: &str, cure: String) -> Denial {
+    let shown: String = path.escape_debug().take(200).collect();
+    Denial { plugin: rights.plugin.to_string(), action: format!("use `{shown}`"), rule: "the folder is not granted".into(), cure }
 }
 
 /// The folders of this machine that the plugin may open. The user's grant is enough: a plugin cannot know where somebody's data is.
@@ -144,7 +165,7 @@ pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<S
 }
 
 /// How a process that this plugin starts is confined: it sees the folders of the run that belong to it, and what the user granted.
-fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
+fn confine(rights: &Rights, wanted: Profile, places: Places, network: Network) -> Confinement {
     if rights.profile(wanted) == Profile::Own || rights.grants.is_unconfined() {
         return Confinement::Own;
     }
@@ -159,8 +180,14 @@ fn confine(rights: &Rights, wanted: Profile, places: Places) -> Confinement {
         gpu: rights.grants.devices.contains(&Device::Gpu),
         least: Least(rights.grants.least()),
         limits: rights.resources().limits(),
+        network,
         ..View::default()
     })
+}
+
+/// The network of a program: the machine's while a bundled plugin fills an environment, from the indexes that the user has configured.
+fn network(rights: &Rights, export: Export) -> Network {
+    if rights.origin == Origin::Bundled && export == Export::BuildEnv { Network::Machine } else { Network::None }
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -181,7 +208,7 @@ mod tests {
     use super::*;
     use crate::{
         names::{Bytes, Digest},
-        policy::{Asks, ChildLimits, Grants, Level, Origin},
+        policy::{Asks, ChildLimits, Grants, Level},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
@@ -314,6 +341,7 @@ mod tests {
             least: Least(Level::KernelFilter),
             limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
             tool: true,
+            network: Network::None,
         };
         let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
                       resources = { processes = 64, memory = '4GiB' }";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{event::Event, resolve, story::Story, verdict::Verdict};
+use super::{event::Event, installer::Configured, story::Story, verdict::Verdict};
 use crate::{
     engine::{self, CallError, Finding, Outline, Severity},
     imports::{Call, CommandLaunch, Listener, Talk},
@@ -26,17 +26,20 @@ impl Listener for Watched {
 impl Story {
     /// A call of `export`.
     pub(super) fn call(&self, export: Export) -> Call {
+        let wanted = self.question.settings.sandbox;
+        let configured = Configured::new(&self.host.environment, &self.resolved.rights, export, wanted);
         Call {
             export,
-            rights: self.resolved.rights.clone(),
+            rights: self.host.rights_left(&self.resolved.file, &self.resolved.rights),
             record: self.record.clone(),
             listener: Arc::new(Watched(self.events.clone())),
             folders: Arc::new(self.folders.clone()),
             children: self.children.clone(),
             command: None,
             program_output: None,
-            base_variables: Arc::new(resolve::program_variables(&self.host)),
-            profile: self.question.settings.sandbox,
+            base_variables: Arc::new(configured.variables),
+            machine_reads: Arc::new(configured.reads),
+            profile: wanted,
             deadline: Instant::now() + engine::patience(export),
         }
     }

@@ -41,13 +41,14 @@ impl Output {
 
     /// Take output that came another way than through a process of this machine.
     pub(super) async fn take_remote(&self, channel: Channel, bytes: Vec<u8>) {
+        let bytes = Bytes::from(bytes);
         self.write(&bytes);
-        let event = Event::Output { source: self.source, channel, bytes: bytes.into() };
+        let event = Event::Output { source: self.source, channel, bytes };
         // Nobody watches any more: the log has it.
         let _ = self.events.send(event).await;
     }
 
-    fn write(&self, bytes: &[u8]) {
+    fn write(&self, bytes: &Bytes) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = log.as_mut() else { return };
         if let Err(error) = writer.append(bytes) {
@@ -59,12 +60,12 @@ impl Output {
 }
 
 impl Sink for Output {
-    fn take(&self, channel: Channel, bytes: &[u8]) {
-        self.write(bytes);
+    fn take(&self, channel: Channel, bytes: Bytes) {
+        self.write(&bytes);
         if self.events.is_closed() {
             return;
         }
-        let event = Event::Output { source: self.source, channel, bytes: Bytes::copy_from_slice(bytes) };
+        let event = Event::Output { source: self.source, channel, bytes };
         let _ = self.events.blocking_send(event);
     }
 }

@@ -1,11 +1,12 @@
 //! From a name or a path to a plugin that can be called.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{error::RunError, host::Host};
 use crate::{
+    config::RunSettings,
     engine::{self, CallError, Description, Plugin},
     imports::{Call, Children, Folders, Listener, Talk},
     names::{Export, RunId},
@@ -36,6 +37,15 @@ impl Host {
         self.make_ready(file).await
     }
 
+    /// The same, with no more rights than the project leaves to the plugin.
+    pub(super) async fn resolve_for(&self, settings: &RunSettings) -> Result<Resolved, RunError> {
+        let mut resolved = self.resolve(&settings.runtime.to_string()).await?;
+        let rights = &resolved.rights;
+        let grants = settings.narrowed(&rights.plugin, &rights.grants);
+        resolved.rights = Arc::new(Rights { grants, ..(**rights).clone() });
+        Ok(resolved)
+    }
+
     pub(super) async fn make_ready(&self, file: PluginFile) -> Result<Resolved, RunError> {
         let engine = self.engine().await?;
         let name = file.manifest.plugin.name.clone();
@@ -44,7 +54,7 @@ impl Host {
             // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
             let load = move || match file.source {
                 Source::Bundled => engine.load_bundled(file.bytes(), file.digest),
-                Source::File(_) => engine.load(file.bytes(), file.digest),
+                Source::Added(_) | Source::File(_) => engine.load(file.bytes(), file.digest),
             };
             tokio::task::spawn_blocking(load).await
         };
@@ -97,7 +107,8 @@ impl Host {
             children: Arc::new(Children::new(self.launcher.clone())),
             command: None,
             program_output: None,
-            base_variables: Arc::new(self.environment.base()),
+            base_variables: Arc::new(self.environment.base(rights.profile(Profile::Own))),
+            machine_reads: Arc::default(),
             profile: Profile::Own,
             deadline: Instant::now() + engine::patience(export),
         })
@@ -107,30 +118,4 @@ impl Host {
 /// Nothing is granted while a plugin says what it is.
 fn no_rights(rights: &Rights) -> Arc<Rights> {
     Arc::new(Rights { grants: crate::policy::Grants::default(), ..rights.clone() })
-}
-
-/// Variables that programs of a plugin start with, where it makes an environment: the few that every program needs, and those by which
-/// the user has configured package managers and the way to the network.
-pub(super) fn program_variables(host: &Host) -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    const FAMILIES: &[&str] = &["PIP_", "UV_", "PYENV_", "CONDA_", "XDG_"];
-    const NAMES: &[&str] = &[
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "ALL_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-        "all_proxy",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "NETRC",
-    ];
-    let wanted = |name: &str| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family));
-    let mut variables = host.environment.base();
-    let configured = host.environment.all().iter().filter(|(name, _)| name.to_str().is_some_and(wanted));
-    variables.extend(configured.map(|(name, value)| (name.clone(), value.clone())));
-    variables
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     names::Bytes,
-    policy::{ChildLimits, Confinement, Least, Level, View},
+    policy::{ChildLimits, Confinement, Least, Level, Network, View},
 };
 
 /// What a message says that nobody can have meant.
@@ -49,6 +49,7 @@ impl Writer {
             }
         }
         self.number(u32::from(view.gpu));
+        self.number(u32::from(view.network == Network::Machine));
         self.number(u32::from(view.tool));
         self.level(view.least.0)?;
         let ChildLimits { processes, memory, file } = view.limits;
@@ -93,11 +94,12 @@ impl Reader<'_> {
         }
         let (reads, writes) = (self.paths()?, self.paths()?);
         let gpu = self.number()? != 0;
+        let network = if self.number()? == 0 { Network::None } else { Network::Machine };
         let tool = self.number()? != 0;
         let least = Least(self.level()?);
         let processes = self.number()?;
         let (memory, file) = (self.limit()?, self.limit()?);
-        Ok(Confinement::Strict(View { reads, writes, gpu, tool, least, limits: ChildLimits { processes, memory, file } }))
+        Ok(Confinement::Strict(View { reads, writes, gpu, network, tool, least, limits: ChildLimits { processes, memory, file } }))
     }
 
     pub(super) fn paths(&mut self) -> io::Result<BTreeSet<PathBuf>> {

@@ -76,7 +76,9 @@ impl fmt::Debug for Stdin {
 /// call is over before [`Child::wait`](super::Child::wait) answers.
 pub trait Sink: Send + Sync {
     /// The next piece, never empty. While this call lasts the command's output stays in its pipes; the deadline goes on.
-    fn take(&self, channel: Channel, bytes: &[u8]);
+    ///
+    /// Keeping a piece, or a part of it, keeps a buffer of 256 KiB out of use: made to be handed on without a copy, not to be collected.
+    fn take(&self, channel: Channel, bytes: bytes::Bytes);
 }
 
 /// A sink that keeps both streams in memory, for programs with little output. Memory is bounded by the cap of the launch.
@@ -107,11 +109,11 @@ impl Capture {
 }
 
 impl Sink for Capture {
-    fn take(&self, channel: Channel, bytes: &[u8]) {
+    fn take(&self, channel: Channel, bytes: bytes::Bytes) {
         let [stdout, stderr] = &mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         match channel {
-            Channel::Stdout => stdout.extend_from_slice(bytes),
-            Channel::Stderr => stderr.extend_from_slice(bytes),
+            Channel::Stdout => stdout.extend_from_slice(&bytes),
+            Channel::Stderr => stderr.extend_from_slice(&bytes),
         }
     }
 }

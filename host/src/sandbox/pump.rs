@@ -14,6 +14,7 @@ use rustix::{
 };
 
 use super::{
+    buffers::Buffers,
     options::Sink,
     stream::{BUFFER, Count, Stream},
 };
@@ -90,7 +91,7 @@ impl Pump {
     /// One thread for all, so that the order of the pieces needs no agreement. It is over when both outputs are at their end and the
     /// input is written; once the tree is gone, also when nothing more comes.
     pub(super) fn run(mut self) -> [Count; 2] {
-        let mut buffer = vec![0; BUFFER];
+        let buffers = Buffers::new(BUFFER);
         let mut gone_since = None;
         while self.input.is_some() || self.outputs.iter().any(|output| output.pipe.is_some()) {
             let ready = match self.poll(gone_since) {
@@ -108,7 +109,7 @@ impl Pump {
             }
             for (output, ready) in self.outputs.iter_mut().zip(ready.outputs) {
                 if ready {
-                    output.read(&mut buffer, &*self.sink);
+                    output.read(&buffers, &*self.sink);
                 }
             }
         }
@@ -173,11 +174,11 @@ impl Output {
         self.pipe.is_none() || self.owed == 0
     }
 
-    fn read(&mut self, buffer: &mut [u8], sink: &dyn Sink) {
+    fn read(&mut self, buffers: &Buffers, sink: &dyn Sink) {
         let Some(pipe) = &self.pipe else { return };
         let read = |space: &mut [u8]| rustix::io::read(pipe.as_fd(), space).map_err(std::io::Error::from);
         let before = self.stream.count().total.0;
-        match self.stream.read(buffer, read, |piece| sink.take(self.channel, piece)) {
+        match self.stream.read(buffers, read, |piece| sink.take(self.channel, piece)) {
             Ok(true) => self.owed = self.owed.saturating_sub(self.stream.count().total.0 - before),
             Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => {}
             Ok(false) | Err(_) => self.finish(sink),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::buffers::Buffers;
 use crate::names::Bytes;
 
 /// Bytes read at once.
@@ -10,7 +11,7 @@ pub(super) const READ: usize = 256 << 10;
 /// Most bytes of an unfinished UTF-8 character.
 const UNFINISHED: usize = 3;
 
-/// Bytes that every buffer given to [`Stream::read`] must have.
+/// Bytes that every buffer given to [`Stream::read`] must have: what was held back goes in front of what is read.
 pub(super) const BUFFER: usize = READ + UNFINISHED;
 
 /// What went through a stream.
@@ -38,49 +39,51 @@ impl Stream {
         self.count
     }
 
-    /// Read once with `read`, and give to `take` what is complete. `false` at the end of the stream.
+    /// Read once with `read`, into a buffer of `buffers`, and give to `take` what is complete. `false` at the end of the stream.
     pub(super) fn read(
         &mut self,
-        buffer: &mut [u8],
+        buffers: &Buffers,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-        mut take: impl FnMut(&[u8]),
+        mut take: impl FnMut(bytes::Bytes),
     ) -> io::Result<bool> {
-        let Some((front, space)) = buffer.split_at_mut_checked(self.held.len()) else { return Ok(false) };
-        let count = read(space)?;
-        if count == 0 {
-            return Ok(false);
+        let mut buffer = buffers.take();
+        let count = match buffer.get_mut(self.held.len()..).map(read) {
+            Some(Ok(count)) if count > 0 => count,
+            nothing => {
+                buffers.give_back(buffer);
+                return nothing.unwrap_or(Ok(0)).map(|_| false);
+            }
+        };
+        if let Some(front) = buffer.get_mut(..self.held.len()) {
+            front.copy_from_slice(&self.held);
         }
-        front.copy_from_slice(&self.held);
-        let piece = buffer.get(..self.held.len() + count).unwrap_or_default();
+        let mut piece = buffers.share(buffer, self.held.len() + count);
         self.count.total.0 += count as u64;
-        let (whole, unfinished) = piece.split_at(complete(piece));
+        let unfinished = piece.split_off(complete(&piece));
         self.held.clear();
-        self.held.extend_from_slice(unfinished);
-        self.give(whole, &mut take);
+        self.held.extend_from_slice(&unfinished);
+        self.give(piece, &mut take);
         Ok(true)
     }
 
     /// The stream is over: what was held back will not become complete.
-    pub(super) fn finish(&mut self, mut take: impl FnMut(&[u8])) {
+    pub(super) fn finish(&mut self, mut take: impl FnMut(bytes::Bytes)) {
         let held = std::mem::take(&mut self.held);
-        self.give(&held, &mut take);
+        self.give(held.into(), &mut take);
     }
 
-    fn give(&mut self, piece: &[u8], take: &mut impl FnMut(&[u8])) {
+    fn give(&mut self, mut piece: bytes::Bytes, take: &mut impl FnMut(bytes::Bytes)) {
         let room = usize::try_from(self.room).unwrap_or(usize::MAX);
-        let fits = match piece.get(..room) {
-            Some(start) if start.len() < piece.len() => {
+        match piece.get(..room).filter(|start| start.len() < piece.len()).map(complete) {
+            Some(fits) => {
                 self.count.truncated = true;
                 self.room = 0;
-                start.get(..complete(start)).unwrap_or_default()
+                piece.truncate(fits);
             }
-            _ => {
-                self.room -= piece.len() as u64;
-                piece
-            }
-        };
-        if !fits.is_empty() {
-            take(fits);
+            None => self.room -= piece.len() as u64,
+        }
+        if !piece.is_empty() {
+            take(piece);
         }
     }
 }
@@ -102,14 +105,14 @@ mod tests {
 
     fn through(pieces: &[&[u8]], cap: Bytes) -> (Vec<Vec<u8>>, Count) {
         let mut stream = Stream::new(cap);
-        let mut buffer = vec![0; BUFFER];
+        let buffers = Buffers::new(BUFFER);
         let mut taken = Vec::new();
         for piece in pieces {
             let read = |space: &mut [u8]| {
                 space[..piece.len()].copy_from_slice(piece);
                 Ok(piece.len())
             };
-            assert!(stream.read(&mut buffer, read, |bytes| taken.push(bytes.to_vec())).unwrap());
+            assert!(stream.read(&buffers, read, |bytes| taken.push(bytes.to_vec())).unwrap());
         }
         stream.finish(|bytes| taken.push(bytes.to_vec()));
         (taken, stream.count())

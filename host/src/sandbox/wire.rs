@@ -268,7 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         names::Bytes,
-        policy::{ChildLimits, Confinement, Least, View},
+        policy::{ChildLimits, Confinement, Least, Network, View},
     };
 
     fn null() -> OwnedFd {
@@ -286,6 +286,7 @@ mod tests {
                 reads: BTreeSet::from(["/a".into(), "/b".into()]),
                 writes: BTreeSet::from(["/c".into()]),
                 gpu: true,
+                network: Network::Machine,
                 tool: true,
                 least: Least(Level::KernelFilter),
                 limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },

@@ -5,20 +5,24 @@
 
 use std::{
     io,
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel},
+    sync::mpsc::{SyncSender, sync_channel},
     thread::JoinHandle,
 };
+
+use bytes::{Bytes as Buffer, BytesMut};
 
 use crate::names::{Bytes, Digest, Digester};
 
 /// Bytes that are digested in place before a thread is started.
 const IN_PLACE: Bytes = Bytes::mebi(1);
 
-/// Bytes that are handed over at once.
-const BATCH: Bytes = Bytes::kibi(256);
+/// Bytes from which a piece is handed over as it is. Shorter ones are put together first: waking a thread for each would cost more than
+/// its digest.
+const BATCH: Bytes = Bytes::kibi(64);
 
-/// Batches that wait for the thread. When all are full the writer waits, so memory stays at 2 MiB however fast it writes.
-const WAITING: usize = 8;
+/// Pieces that wait for the thread. When there are more the writer waits, so that little memory goes round and stays in the processor's
+/// cache.
+const WAITING: usize = 2;
 
 /// A digest that grows.
 #[derive(Debug)]
@@ -37,9 +41,8 @@ enum Place {
 
 #[derive(Debug)]
 struct Worker {
-    filled: SyncSender<Vec<u8>>,
-    emptied: Receiver<Vec<u8>>,
-    batch: Vec<u8>,
+    pieces: SyncSender<Buffer>,
+    batch: BytesMut,
     thread: JoinHandle<Digester>,
 }
 
@@ -48,8 +51,8 @@ impl Hashing {
         Self { seen: 0, place: Place::Here(Digester::default()) }
     }
 
-    /// Take the next bytes. They are copied, so the caller may use its buffer again.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    /// Take the next bytes. They may be digested after this returned.
+    pub(super) fn update(&mut self, bytes: &Buffer) {
         self.seen = self.seen.saturating_add(bytes.len() as u64);
         match &mut self.place {
             Place::Here(digester) => {
@@ -82,42 +85,37 @@ impl Hashing {
 impl Worker {
     /// `None` where the system gives no more threads; the digest then goes on in place.
     fn start(mut digester: Digester) -> Option<Self> {
-        let (filled, batches) = sync_channel::<Vec<u8>>(WAITING - 2);
-        let (give_back, emptied) = channel();
+        let (pieces, given) = sync_channel::<Buffer>(WAITING);
         let work = move || {
-            for mut batch in batches {
-                digester.update(&batch);
-                batch.clear();
-                // The writer may be gone already; then the buffer is of no use to anybody.
-                let _ = give_back.send(batch);
+            for piece in given {
+                digester.update(&piece);
             }
             digester
         };
         let thread = std::thread::Builder::new().name("log digest".into()).spawn(work).ok()?;
-        Some(Self { filled, emptied, batch: Vec::with_capacity(BATCH.as_len()), thread })
+        Some(Self { pieces, batch: BytesMut::new(), thread })
     }
 
-    fn update(&mut self, mut bytes: &[u8]) -> Option<()> {
-        while !bytes.is_empty() {
-            let room = BATCH.as_len().saturating_sub(self.batch.len());
-            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
-            self.batch.extend_from_slice(now);
-            bytes = later;
-            if self.batch.len() >= BATCH.as_len() {
-                let empty = match self.emptied.try_recv() {
-                    Ok(buffer) => buffer,
-                    Err(TryRecvError::Empty) => Vec::with_capacity(BATCH.as_len()),
-                    Err(TryRecvError::Disconnected) => return None,
-                };
-                self.filled.send(std::mem::replace(&mut self.batch, empty)).ok()?;
-            }
+    /// `None` where the thread is gone.
+    fn update(&mut self, bytes: &Buffer) -> Option<()> {
+        if bytes.len() >= BATCH.as_len() {
+            self.hand_over()?;
+            return self.pieces.send(bytes.clone()).ok();
         }
-        Some(())
+        self.batch.extend_from_slice(bytes);
+        if self.batch.len() >= BATCH.as_len() { self.hand_over() } else { Some(()) }
     }
 
-    fn finish(self) -> io::Result<Digest> {
-        self.filled.send(self.batch).map_err(|_| lost())?;
-        drop(self.filled);
+    fn hand_over(&mut self) -> Option<()> {
+        if self.batch.is_empty() {
+            return Some(());
+        }
+        self.pieces.send(self.batch.split().freeze()).ok()
+    }
+
+    fn finish(mut self) -> io::Result<Digest> {
+        self.hand_over().ok_or_else(lost)?;
+        drop(self.pieces);
         self.thread.join().map(Digester::finish).map_err(|_| lost())
     }
 }
@@ -132,11 +130,11 @@ mod tests {
 
     #[test]
     fn the_digest_is_the_same_in_place_and_beside() {
-        for length in [0, 1, IN_PLACE.0 - 1, IN_PLACE.0, IN_PLACE.0 + 1, IN_PLACE.0 + BATCH.0 * 20 + 7] {
-            for chunk in [999, BATCH.as_len() - 1, 3 * BATCH.as_len() + 5] {
+        for length in [0, 1, IN_PLACE.0 - 1, IN_PLACE.0, IN_PLACE.0 + 1, IN_PLACE.0 + BATCH.0 * 80 + 7] {
+            for chunk in [999, BATCH.as_len() - 1, BATCH.as_len(), 3 * BATCH.as_len() + 5] {
                 let bytes: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
                 let mut hashing = Hashing::new();
-                bytes.chunks(chunk).for_each(|part| hashing.update(part));
+                bytes.chunks(chunk).for_each(|part| hashing.update(&Buffer::copy_from_slice(part)));
                 assert_eq!(hashing.finish().unwrap(), Digest::of(&bytes), "{length} bytes in pieces of {chunk}");
             }
         }

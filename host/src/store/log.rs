@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{error::StoreError, hashing::Hashing};
+use bytes::Bytes as Buffer;
+
+use super::{error::StoreError, flushing::Flushing, hashing::Hashing};
 use crate::names::{Bytes, Digest};
 
 /// Writes a log. What was appended is in the file when `append` returns, so that others can follow it.
@@ -17,6 +19,7 @@ pub struct LogWriter {
     file: File,
     bytes: u64,
     hashing: Hashing,
+    flushing: Flushing,
 }
 
 /// A log that is complete.
@@ -35,22 +38,22 @@ impl LogWriter {
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let file =
             OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(|error| StoreError::io("made", path, error))?;
-        Ok(Self { path: path.to_owned(), file, bytes: 0, hashing: Hashing::new() })
+        Ok(Self { path: path.to_owned(), file, bytes: 0, hashing: Hashing::new(), flushing: Flushing::default() })
     }
 
     /// Append the next bytes. After an error the log holds what the summary counts, and nothing else may be appended.
-    pub fn append(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
-        while !bytes.is_empty() {
-            let written = match self.file.write(bytes) {
+    pub fn append(&mut self, bytes: &Buffer) -> Result<(), StoreError> {
+        let mut left = bytes.clone();
+        while !left.is_empty() {
+            let written = match self.file.write(&left) {
                 Ok(0) => return Err(StoreError::Full { path: self.path.clone() }),
                 Ok(written) => written,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(StoreError::io("written", &self.path, error)),
             };
-            let (done, rest) = bytes.split_at_checked(written).unwrap_or((bytes, &[]));
-            self.hashing.update(done);
+            self.hashing.update(&left.split_to(written.min(left.len())));
+            self.flushing.wrote(written, &self.file);
             self.bytes += written as u64;
-            bytes = rest;
         }
         Ok(())
     }
@@ -69,7 +72,7 @@ impl LogWriter {
 
     /// The log is complete. On disk when this returns.
     pub fn finish(self) -> Result<LogSummary, StoreError> {
-        self.file.sync_data().map_err(|error| StoreError::io("flushed", &self.path, error))?;
+        self.flushing.finish(&self.file).map_err(|error| StoreError::io("flushed", &self.path, error))?;
         let sha256 = self.hashing.finish().map_err(|error| StoreError::io("digested", &self.path, error))?;
         Ok(LogSummary { path: self.path, bytes: Bytes(self.bytes), sha256 })
     }
@@ -87,7 +90,7 @@ mod tests {
         let mut all = Vec::new();
         for size in [0, 1, 3, 70_000, 2_000_000, 5] {
             let chunk = vec![u8::try_from(size % 251).unwrap(); size];
-            log.append(&chunk).unwrap();
+            log.append(&chunk.clone().into()).unwrap();
             all.extend_from_slice(&chunk);
             assert_eq!(std::fs::metadata(&path).unwrap().len(), all.len() as u64, "a follower sees it at once");
         }
@@ -100,8 +103,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_named() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut log = LogWriter { path: "/dev/full".into(), file, bytes: 0, hashing: Hashing::new() };
-        let error = log.append(b"x").unwrap_err();
+        let mut log = LogWriter { path: "/dev/full".into(), file, bytes: 0, hashing: Hashing::new(), flushing: Flushing::default() };
+        let error = log.append(&Buffer::from_static(b"x")).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
         assert_eq!(log.bytes(), Bytes(0));
     }

@@ -6,12 +6,14 @@
 //! Read in order: layout, directory, state, schema, error; then run, status, lock, control, execution, description, key;
 //! then the folders environment, record, manifest; then log, hashing and tree.
 
+mod component;
 mod control;
 mod description;
 mod directory;
 mod environment;
 mod error;
 mod execution;
+mod flushing;
 mod hashing;
 mod key;
 mod layout;

@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     setsid().map_err(of_setup)?;
     let plan = Plan::new(view, Level::Full)?;
-    confine::enter()?;
+    confine::enter(view.network)?;
     let init = Init::start(view.limits.processes).map_err(Failed::confining("start its first process"))?;
     // What this process has read is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(of_setup)?;

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     names::Bytes,
+    policy::Network,
     sandbox::{supervisor::failed::Failed, wire::Step},
 };
 
@@ -46,7 +47,7 @@ pub(in crate::sandbox::supervisor) fn build(plan: &Plan, proc: &OwnedFd, memory:
     mount_change("/", private).map_err(Failed::confining("make mounts private"))?;
     let pieces = open_pieces(plan)?;
     let root = Root::new(memory).map_err(Failed::confining("make a root folder"))?;
-    root.furnish(proc).map_err(Failed::confining("furnish the root folder"))?;
+    root.furnish(proc, plan.network).map_err(Failed::confining("furnish the root folder"))?;
     for (link, target) in plan.links.iter().filter(|(link, _)| !plan.is_inside(link)) {
         root.link(link, target).map_err(|error| Failed::new(Step::View, &error.into(), link))?;
     }
@@ -122,7 +123,7 @@ impl Root {
     }
 
     /// What every sandbox has.
-    fn furnish(&self, proc: &OwnedFd) -> Result<(), Errno> {
+    fn furnish(&self, proc: &OwnedFd, network: Network) -> Result<(), Errno> {
         for (folder, mode) in [("tmp", 0o1777), ("dev", 0o755), ("dev/shm", 0o1777), ("etc", 0o755), ("proc", 0o555)] {
             mkdirat(&self.0, folder, Mode::RWXU)?;
             // Not by the call before: the user's mask would take rights away.
@@ -137,7 +138,7 @@ impl Root {
         for (link, target) in devices::LINKS {
             symlinkat(target, &self.0, link)?;
         }
-        for (file, text) in system::files(getuid().as_raw(), getgid().as_raw()) {
+        for (file, text) in system::files(getuid().as_raw(), getgid().as_raw(), network) {
             let mut file = File::from(self.file(file)?);
             file.write_all(text.as_bytes()).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         }

@@ -13,7 +13,7 @@ use rustix::{
     thread::{UnshareFlags, set_thread_groups, unshare_unsafe},
 };
 
-use crate::sandbox::supervisor::failed::Failed;
+use crate::{policy::Network, sandbox::supervisor::failed::Failed};
 
 /// How the machine is called inside. The real name says whose machine it is.
 pub(super) const HOST_NAME: &str = "sandbox";
@@ -22,16 +22,17 @@ pub(super) const HOST_NAME: &str = "sandbox";
 ///
 /// The user stays the same: the files of the user are the user's, and no other user exists inside. Root is mapped to itself as well, since
 /// the files of root are its own; what makes root powerful are capabilities, and the command has none.
-pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
+pub(in crate::sandbox::supervisor) fn enter(network: Network) -> Result<(), Failed> {
     let (user, group) = (getuid(), getgid());
     if user.is_root() {
         // Rights to files that root does not need. A user cannot give up groups, and neither can root in some containers.
         let _ = set_thread_groups(&[]);
     }
-    let all = UnshareFlags::NEWUSER
+    let network_too = if network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
+    let all = network_too
+        | UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
         | UnshareFlags::NEWPID
-        | UnshareFlags::NEWNET
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWCGROUP;
@@ -41,6 +42,9 @@ pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
     map("uid_map", &format!("{user} {user} 1", user = user.as_raw()))?;
     map("gid_map", &format!("{group} {group} 1", group = group.as_raw()))?;
     sethostname(HOST_NAME.as_bytes()).map_err(Failed::confining("name the sandbox: capabilities in a new user namespace are refused"))?;
+    if network == Network::Machine {
+        return Ok(());
+    }
     loopback_up().map_err(Failed::confining("switch on the loopback device"))
 }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::{devices, system};
 use crate::{
-    policy::{Level, View},
+    policy::{Level, Network, View},
     sandbox::{supervisor::failed::Failed, wire::Step},
 };
 
@@ -34,12 +34,14 @@ pub(in crate::sandbox::supervisor) struct Plan {
     pub(super) trees: BTreeMap<PathBuf, Access>,
     /// The graphics processors.
     pub(super) devices: Vec<PathBuf>,
+    /// Which network there is.
+    pub(super) network: Network,
 }
 
 impl Plan {
     /// The system's own programs and libraries, and the view.
     pub(in crate::sandbox::supervisor) fn new(view: &View, level: Level) -> Result<Self, Failed> {
-        let mut plan = Self::default();
+        let mut plan = Self { network: view.network, ..Self::default() };
         let own = if level == Level::KernelFilter { system::READABLE_OUTSIDE } else { &[] };
         let mut given: Vec<PathBuf> = system::READABLE.iter().chain(own).map(PathBuf::from).collect();
         if view.gpu {

@@ -1,8 +1,9 @@
 //! What of the machine every strict command sees: its programs and libraries, and the little that they read to start.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::namespaces::HOST_NAME;
+use crate::policy::Network;
 
 /// Programs, libraries and what they read in `/etc`: nothing of a person, and nothing that a user of the machine may not read.
 pub(super) const READABLE: &[&str] = &[
@@ -36,7 +37,7 @@ pub(super) const READABLE: &[&str] = &[
 pub(super) const READABLE_OUTSIDE: &[&str] = &["/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf"];
 
 /// Files that are written anew for the sandbox. The real ones name people, machines and services.
-pub(super) fn files(user: u32, group: u32) -> [(&'static Path, String); 6] {
+pub(super) fn files(user: u32, group: u32, network: Network) -> [(&'static Path, String); 6] {
     // The home folder is nowhere: what a program would write there has no place to stay.
     let passwd = match user {
         0 => "root:x:0:0::/:/bin/sh\n".to_owned(),
@@ -46,13 +47,22 @@ pub(super) fn files(user: u32, group: u32) -> [(&'static Path, String); 6] {
         0 => "root:x:0:\n".to_owned(),
         group => format!("root:x:0:\nuser:x:{group}:\n"),
     };
+    let own = format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n");
+    let (hosts, servers, lookup) = match network {
+        // Without a name server there is nobody to wait for.
+        Network::None => (own, String::new(), "files"),
+        // Where the machine has none of these files, it has no names either.
+        Network::Machine => {
+            let text = |file| fs::read_to_string(file).unwrap_or_default();
+            (own + &text("/etc/hosts"), text("/etc/resolv.conf"), "files dns")
+        }
+    };
     [
         (Path::new("etc/passwd"), passwd + "nobody:x:65534:65534::/:/bin/sh\n"),
         (Path::new("etc/group"), groups + "nogroup:x:65534:\n"),
-        (Path::new("etc/hosts"), format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n")),
+        (Path::new("etc/hosts"), hosts),
         (Path::new("etc/hostname"), format!("{HOST_NAME}\n")),
-        (Path::new("etc/nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n".to_owned()),
-        // Without a name server there is nobody to wait for.
-        (Path::new("etc/resolv.conf"), String::new()),
+        (Path::new("etc/nsswitch.conf"), format!("passwd: files\ngroup: files\nhosts: {lookup}\nprotocols: files\nservices: files\n")),
+        (Path::new("etc/resolv.conf"), servers),
     ]
 }
