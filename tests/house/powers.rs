@@ -36,7 +36,10 @@ const POWERS: &[Power] = &[
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
-        &[("cli/", "the only room that a person sees")],
+        &[
+            ("cli/", "the only room that a person sees"),
+            ("engine/compiler/worker.rs", "its answer is no print: the host is at the other end of the pipe"),
+        ],
     ),
     (
         "the standard streams, to hand them on",
@@ -44,6 +47,7 @@ const POWERS: &[Power] = &[
         &[
             ("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there"),
             ("cli/prompt.rs", "reads the answer to a question"),
+            ("engine/compiler/worker.rs", "the compiler finds the component there"),
         ],
     ),
     (

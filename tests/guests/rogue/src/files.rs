@@ -147,7 +147,8 @@ pub fn make(name: &str) -> String {
     let name = if name == "long" { "x".repeat(4_096) } else { name.to_owned() };
     match new_file(&name) {
         Ok(_) => "ok: made".into(),
-        Err(report) => report,
+        // The name of the long one is longer than what a report may have.
+        Err(report) => report.replace(&"x".repeat(100), ""),
     }
 }
 
