@@ -38,6 +38,7 @@ fn copy(place: &Place) -> PathBuf {
     files[0].clone()
 }
 
+/// MA04, LO01
 #[test]
 fn a_file_is_looked_at_without_believing_a_letter_of_it() {
     let place = Place::new();
@@ -134,6 +135,7 @@ fn the_line_that_cures_is_quoted_for_a_shell() {
 }
 
 // SC01.
+/// SC01
 #[test]
 fn a_copy_or_a_grant_that_somebody_changed_is_named_and_nothing_runs() {
     let place = Place::new();
@@ -173,6 +175,7 @@ fn a_copy_or_a_grant_that_somebody_changed_is_named_and_nothing_runs() {
 }
 
 // SC10.
+/// SC10
 #[test]
 fn a_name_that_could_be_taken_for_another_is_refused() {
     let place = Place::new();
@@ -204,6 +207,7 @@ fn a_name_that_could_be_taken_for_another_is_refused() {
 }
 
 // SC02, SC03.
+/// SC02, SC03
 #[test]
 fn a_new_version_keeps_what_it_still_asks_for_and_needs_a_yes_for_all_that_grew() {
     let place = Place::new();
@@ -237,6 +241,7 @@ fn a_new_version_keeps_what_it_still_asks_for_and_needs_a_yes_for_all_that_grew(
 }
 
 // MA02, FS09.
+/// FS09, MA02
 #[test]
 fn a_folder_that_is_no_folder_of_data_cannot_be_granted() {
     let place = Place::new();

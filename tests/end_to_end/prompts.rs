@@ -85,6 +85,7 @@ fn ctrl_c_at_a_question_leaves_everything_as_it_was() {
     assert_eq!(granted(&place), "");
 }
 
+/// SC03
 #[test]
 fn growth_is_a_question_and_a_no_keeps_the_old_version_with_its_grants() {
     let place = Place::new();

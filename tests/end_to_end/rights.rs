@@ -23,6 +23,7 @@ fn said(place: &Place, behaviour: &str) -> String {
 }
 
 // FS07.
+/// FS07
 #[test]
 fn a_folder_of_the_machine_is_open_as_granted_and_its_neighbours_are_not() {
     let place = Place::new();
@@ -50,6 +51,7 @@ fn a_folder_of_the_machine_is_open_as_granted_and_its_neighbours_are_not() {
 }
 
 // FS15.
+/// FS15
 #[test]
 fn a_right_that_is_taken_back_is_denied_at_the_next_call_of_a_run_that_goes_on() {
     let place = Place::new();

@@ -32,3 +32,4 @@ mod resources;
 mod started;
 mod storms;
 mod time;
+mod tools;

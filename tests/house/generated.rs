@@ -54,7 +54,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Compare what stands between the two marks of a document with what should stand there.
-fn keep(path: &str, name: &str, wanted: &str) {
+pub(crate) fn keep(path: &str, name: &str, wanted: &str) {
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
     let text = read(path);
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("`{path}` has no `{}`", begin.trim()));

@@ -99,6 +99,11 @@ impl Attack {
         self
     }
 
+    /// Does this instead.
+    pub(crate) fn behaves(&mut self, behaviour: &str) {
+        behaviour.clone_into(&mut self.behaviour);
+    }
+
     /// With these grants only, as TOML.
     pub(crate) fn granted(mut self, grants: &str) -> Self {
         self.grants = toml::from_str(grants).unwrap();
@@ -133,7 +138,7 @@ impl Attack {
         let rights = Rights {
             plugin: "rogue".parse().unwrap(),
             typed: "rogue".into(),
-            origin: Origin::Bundled,
+            origin: Origin::Added,
             digest: lab.rogue_file.digest,
             asks: lab.rogue_file.manifest.asks.clone(),
             grants: self.grants.clone(),

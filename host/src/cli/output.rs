@@ -132,6 +132,7 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// LO01, MA04
     #[test]
     fn a_strangers_text_cannot_steer_the_terminal() {
         assert_eq!(escape("a\x1b[31mb\r\nc\x07"), "a\\u{1b}[31mb\\r\\nc\\u{7}");

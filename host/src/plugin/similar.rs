@@ -71,6 +71,7 @@ mod tests {
         check_name(&name.parse().unwrap(), &taken, similar)
     }
 
+    /// SC10
     #[test]
     fn a_name_that_looks_like_another_is_refused_whatever_is_said() {
         for (name, taken) in [

@@ -164,6 +164,7 @@ mod tests {
         }
     }
 
+    /// MA01, MA02
     #[test]
     fn what_is_asked_for_twice_or_cannot_be_granted_is_refused() {
         let folder = |path: &str| format!("{{ path = '{path}', access = 'read', purpose = 'x' }}");

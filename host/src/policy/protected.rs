@@ -140,6 +140,7 @@ mod tests {
         Protected::new(Some("/homes/ada".into()), ["/var/lib/wf/state".into(), "/homes/ada/cfg/worldflux".into()])
     }
 
+    /// FS09, MA02
     #[test]
     fn what_is_no_folder_of_data_is_refused_with_the_place_and_the_reason() {
         for (path, expected) in [

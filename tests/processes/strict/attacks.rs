@@ -11,6 +11,7 @@ use std::{
 
 use super::world::world;
 
+/// PR12, PR14
 #[test]
 fn a_file_outside_can_neither_be_read_nor_seen_nor_changed() {
     let world = world();
@@ -30,6 +31,7 @@ attempt(lambda: os.link(secret, 'mine'))
     assert_eq!(fs::read_to_string(&world.secret).unwrap(), "hunter2");
 }
 
+/// PR12
 #[test]
 fn the_home_folder_the_shadow_file_and_the_hosts_folder_are_not_there() {
     let here = env::current_dir().unwrap();
@@ -45,6 +47,7 @@ print(sorted(os.listdir('/')))
     assert!(["usr", "proc", "dev", "tmp"].iter().all(|name| root.contains(name)) && !root.contains("home"), "{root}");
 }
 
+/// PR13
 #[test]
 fn nothing_is_written_outside_of_what_was_granted() {
     let world = world();
@@ -60,12 +63,14 @@ attempt(lambda: os.unlink('/etc/hosts'))
     assert_eq!(fs::read_dir(&world.outside).unwrap().count(), 1);
 }
 
+/// PR12
 #[test]
 fn a_link_in_a_granted_folder_opens_nothing() {
     let said = world().says("os.symlink(os.environ['SECRET'], 'link'); attempt(lambda: open('link').read())");
     assert_eq!(said, "ENOENT\n");
 }
 
+/// PR15
 #[test]
 fn no_socket_of_the_host_can_be_reached() {
     let world = world();
@@ -98,6 +103,7 @@ except OSError:
     assert!(udp.recv(&mut [0; 8]).is_err());
 }
 
+/// PR16
 #[test]
 fn the_host_can_neither_be_signalled_nor_followed_nor_read() {
     let said = world().says(&format!(
@@ -172,6 +178,7 @@ attempt(lambda: os.chroot('.'))
     assert_eq!(said, format!("[{none}'1', '2']\nEACCES\nEPERM\nEPERM\n"));
 }
 
+/// PR33
 #[test]
 fn a_program_that_takes_the_rights_of_its_owner_takes_none() {
     let world = world();
@@ -181,6 +188,7 @@ fn a_program_that_takes_the_rights_of_its_owner_takes_none() {
     assert_eq!(said, "True\n");
 }
 
+/// PR17, PR18
 #[test]
 fn it_has_three_descriptors_and_no_terminal() {
     // One that the host itself inherited, without the flag that would close it.
@@ -199,6 +207,7 @@ attempt(lambda: call(16, 0, 0x541c, b'x'))
     assert!(said.starts_with("[0, 1, 2]\nENOENT\n") && (said.ends_with(typing) || cfg!(not(target_arch = "x86_64"))), "{said}");
 }
 
+/// PR31
 #[test]
 fn no_device_but_the_harmless_is_there() {
     let said = world()

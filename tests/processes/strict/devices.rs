@@ -26,6 +26,7 @@ shift
 exec \"$@\"
 ";
 
+/// PR31
 #[test]
 fn a_processor_is_there_only_where_it_was_granted() {
     if env::var_os(INSIDE).is_some() {

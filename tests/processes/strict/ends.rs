@@ -24,6 +24,7 @@ if os.fork() == 0:
     os._exit(0)
 ";
 
+/// PR19, PR20
 #[test]
 fn a_daemon_does_not_outlive_the_command_and_does_not_hold_up_its_end() {
     let (world, mark) = (world(), mark());
@@ -46,6 +47,7 @@ fn a_dropped_child_takes_everything_along() {
     });
 }
 
+/// PR24
 #[test]
 fn a_command_that_blocks_every_signal_is_ended_after_the_grace() {
     let world = world();
@@ -86,6 +88,7 @@ fn a_deadline_bounds_the_time() {
     assert!(output.exit.duration < Duration::from_secs(5), "{:?}", output.exit.duration);
 }
 
+/// PR28
 #[test]
 fn a_supervisor_that_is_killed_takes_the_command_along() {
     let (world, mark) = (world(), mark());
@@ -103,6 +106,7 @@ fn a_supervisor_that_is_killed_takes_the_command_along() {
 /// Tells the copy of this program that it is the host, and which mark its command carries.
 const HOST: &str = "WORLDFLUX_TEST_STRICT_HOST";
 
+/// PR28
 #[test]
 fn a_host_that_is_killed_takes_everything_along() {
     if let Ok(mark) = env::var(HOST) {

@@ -133,6 +133,7 @@ async fn tool(path: PathBuf, work: &Path) -> Result<worldflux::sandbox::Child, S
     launcher().start(policy::start_program(&rights, worldflux::names::Export::Doctor, request).unwrap(), quiet()).await
 }
 
+/// PR02, PR03, PR33
 #[test]
 fn a_granted_tool_is_not_taken_from_where_a_command_can_write() {
     let world = world();

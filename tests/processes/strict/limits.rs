@@ -13,6 +13,7 @@ use worldflux::{
 use super::world::world;
 use crate::kit::{order, run};
 
+/// PR21
 #[test]
 fn a_fork_bomb_is_bounded_and_leaves_nothing() {
     let world = world();
@@ -33,6 +34,7 @@ except OSError as error:
     assert_eq!((output.stdout().as_str(), output.exit.ending.kind), ("EAGAIN True\n", EndKind::Exited { code: 0 }));
 }
 
+/// PR21
 #[test]
 fn a_flood_of_processes_does_not_hold_up_another_command() {
     let (bomb, other) = (world(), world());
@@ -96,6 +98,7 @@ fn what_is_written_in_memory_counts_as_memory() {
     assert!(!output.stdout().contains("worked"), "{}", output.stdout());
 }
 
+/// PR23
 #[test]
 fn a_flood_of_output_is_counted_and_cut() {
     let world = world();
@@ -108,6 +111,7 @@ fn a_flood_of_output_is_counted_and_cut() {
 /// Tells the copy of this program that it is to count.
 const COUNT: &str = "WORLDFLUX_TEST_STRICT_COUNT";
 
+/// PR32
 #[test]
 fn hundreds_of_strict_commands_leave_nothing_behind() {
     if env::var_os(COUNT).is_none() {

@@ -7,6 +7,7 @@ use worldflux::sandbox::StartOptions;
 use super::world::world;
 use crate::kit::{Events, run, until};
 
+/// PR30
 #[test]
 fn two_commands_find_no_place_to_meet() {
     let (one, other) = (world(), world());

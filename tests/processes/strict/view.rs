@@ -47,6 +47,7 @@ fn a_grant_by_a_link_opens_what_it_leads_to_under_both_names() {
     assert_eq!(run(order.output(|_| ())).stdout(), "hunter2 hunter2\n");
 }
 
+/// PR13
 #[test]
 fn a_link_that_an_earlier_command_left_opens_nothing_that_was_not_granted() {
     let world = world();
@@ -56,6 +57,7 @@ fn a_link_that_an_earlier_command_left_opens_nothing_that_was_not_granted() {
     assert!(error.hint().unwrap().contains("leads out"));
 }
 
+/// FS09
 #[test]
 fn what_cannot_be_granted_is_named() {
     for path in ["/", "/proc", "/dev", "/no/such/folder"] {
@@ -97,6 +99,7 @@ fn the_environment_and_the_arguments_are_exactly_what_was_given() {
     assert_eq!(run(order.output(|_| ())).stdout(), "A=b\n\0");
 }
 
+/// PR18
 #[test]
 fn its_input_is_bytes_or_a_file_and_never_a_way_out() {
     let world = world();
