@@ -44,6 +44,9 @@ pub(super) fn grant(context: &Context, arguments: &GrantArgs) -> Result<Exit, Ru
         grants = beside_its_asks(grants);
         if grants.is_nothing() {
             context.output.talk(Mark::Note, &format!("`{name}` is bundled and has all it asks for"));
+            if context.output.json {
+                report(context, "granted_to", &file, &Grants::all_of(asks).with(held));
+            }
             return Ok(Exit::Ok);
         }
     }

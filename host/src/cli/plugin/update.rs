@@ -40,6 +40,9 @@ pub(super) fn update(context: &Context, arguments: &UpdateArgs) -> Result<Exit, 
     if before.digest == new.digest {
         state.keep_component(&new.digest, new.bytes())?;
         context.output.talk(Mark::Note, &format!("`{name}` is this version already, {}", new.digest));
+        if context.output.json {
+            report(context, "unchanged", &new, &held);
+        }
         return Ok(Exit::Ok);
     }
     let old = context.catalog()?.find(name.as_str())?;
