@@ -146,7 +146,8 @@ impl Exit {
             RunError::Load { cause: LoadError::Compiler(_) | LoadError::Engine(_), .. }
             | RunError::Call { cause: CallError::Host { .. }, .. }
             | RunError::Engine(_)
-            | RunError::Output { .. } => Self::Host,
+            | RunError::Output { .. }
+            | RunError::Selftest(_) => Self::Host,
             RunError::Plugin(_) | RunError::Impostor { .. } | RunError::Load { .. } => Self::Protocol,
             RunError::Call { cause: CallError::Refused(_), .. } => Self::Backend,
             RunError::Call { .. } => Self::PluginFault,

@@ -6,7 +6,7 @@
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
 //! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
-//! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with prompt,
+//! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, selftest, plugin (with prompt,
 //! which asks), completions, man.
 
 pub mod args;
@@ -30,6 +30,7 @@ mod reap;
 mod run;
 mod runs;
 mod runtime;
+mod selftest;
 mod status;
 mod supervisor;
 mod watch;

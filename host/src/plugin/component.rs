@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{
     added::Added,
-    bundled::BundledPlugin,
+    bundled::{BundledPlugin, HOSTILE},
     error::PluginError,
     inspect::Inspection,
     manifest::PluginManifest,
@@ -80,6 +80,11 @@ impl PluginFile {
         Inspection::of(&bytes, &origin)?.check(&origin)?;
         let digest = Digest::of(&bytes);
         Ok(Self { manifest, digest, source, bytes: bytes.into() })
+    }
+
+    /// The component that attacks whoever runs it. It comes inside this program for the self-test, and is looked at like any stranger's.
+    pub fn hostile() -> Result<Self, PluginError> {
+        Self::of_bytes(HOSTILE.to_vec(), "the hostile component of the self-test", Source::File("rogue.wasm".into()))
     }
 
     pub(super) fn bundled(plugin: &BundledPlugin) -> Result<Self, PluginError> {

@@ -81,6 +81,9 @@ pub enum RunError {
         /// What the person can do next; empty where there is nothing.
         hint: String,
     },
+    /// The attacks of the self-test could not be made.
+    #[error("the self-test could not be made: {0}")]
+    Selftest(String),
     /// The strict profile was asked for, and this machine cannot keep it.
     #[error("`--sandbox strict` cannot be kept: it needs level `{needed}`, and this machine has proven `{have}`: {why}")]
     SandboxUnavailable {
@@ -116,6 +119,7 @@ impl RunError {
             Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
             Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
+            Self::Selftest(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),

@@ -74,6 +74,12 @@ impl Host {
         found.unwrap_or_else(|_| self.launcher.proof())
     }
 
+    /// What starts processes.
+    #[must_use]
+    pub const fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
     /// The engine, made when it is needed first.
     pub(super) async fn engine(&self) -> Result<Arc<Engine>, RunError> {
         let make = async || {

@@ -114,16 +114,20 @@ impl Launcher {
     pub fn proof(&self) -> Arc<Proof> {
         let find = || {
             let known = self.memory.as_ref().and_then(|memory| memory.recall(&self.helper));
-            Arc::new(known.unwrap_or_else(|| {
-                let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
-                let proof = proof::probe(&self.helper, place);
-                if let Some(memory) = &self.memory {
-                    memory.keep(&self.helper, &proof);
-                }
-                proof
-            }))
+            Arc::new(known.unwrap_or_else(|| self.prove_again()))
         };
         Arc::clone(self.proof.get_or_init(find))
+    }
+
+    /// The same, found out anew whatever is remembered, which the answer replaces.
+    #[must_use]
+    pub fn prove_again(&self) -> Proof {
+        let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
+        let proof = proof::probe(&self.helper, place);
+        if let Some(memory) = &self.memory {
+            memory.keep(&self.helper, &proof);
+        }
+        proof
     }
 
     fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {

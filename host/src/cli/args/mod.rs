@@ -27,4 +27,4 @@ pub use rights::{FolderGrant, RightArgs};
 pub use run::RunArgs;
 pub use runs::{KillArgs, LogsArgs, ManifestArgs, ManifestVerb, StatusArgs};
 pub use runtime::{RuntimeArgs, RuntimeVerb};
-pub use top::{Arguments, CompletionsArgs, ManArgs, Verb};
+pub use top::{Arguments, CompletionsArgs, ManArgs, SelftestArgs, Verb};
