@@ -75,13 +75,18 @@ const POWERS: &[Power] = &[
         ],
     ),
     ("making permits", &["Permit::grant("], &[("policy/decide.rs", "so a forgotten check does not compile")]),
-    ("the network", &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"], &[]),
+    (
+        "the network",
+        &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"],
+        &[("sandbox/proof/", "attacks its own sandbox, from this machine to this machine")],
+    ),
     (
         "unsafe code",
         &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"],
         &[
             ("engine/cache.rs", "maps compiled code that was authenticated first"),
-            ("sandbox/supervisor/", "what happens between fork and exec, and which signals reach the supervisor"),
+            ("sandbox/supervisor/", "what happens between fork and exec, which signals reach the supervisor, and what makes a sandbox"),
+            ("sandbox/proof/", "an attacker asks the kernel for what no library offers"),
         ],
     ),
 ];

@@ -121,7 +121,7 @@ impl Attacker<'_> {
             wrong.push("what lies outside was changed");
         }
         // The next call is as if nothing had been.
-        if !matches!(self.ask("honest").await?, Ok(_)) {
+        if self.ask("honest").await?.is_err() {
             wrong.push("the next call was not answered");
         }
         let shown: String = detail.chars().take(300).collect();

@@ -116,10 +116,9 @@ impl RunError {
                 Some("`worldflux doctor` tells what this machine lacks".into())
             }
             Self::Load { .. } => Some("build it against the WIT of this version, `worldflux --version` names it".into()),
-            Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
+            Self::Engine(_) | Self::Selftest(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
             Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
-            Self::Selftest(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),

@@ -21,7 +21,7 @@ for name in nvidia0 nvidiactl nvidia-uvm dri/renderD128 dri/card0 nvidia-caps/nv
     touch \"$1/dev/$name\"; mount --bind /dev/null \"$1/dev/$name\"
 done
 touch \"$1/dev/nvidia7\"
-mount --move \"$1/dev\" /dev
+mount --rbind \"$1/dev\" /dev
 shift
 exec \"$@\"
 ";

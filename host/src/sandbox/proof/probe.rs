@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    attacks::{ATTEMPTS, SURVIVOR, UDP},
+    attacks::{ATTEMPTS, GRANTED, SURVIVOR, UDP},
     bait::Bait,
     canary::{CANARY_ARGUMENT, Line, Orders},
     report::{Canary, Outcome, Proof},
@@ -56,7 +56,7 @@ fn add(why: &mut String, level: Level, reason: &str) {
     if !why.is_empty() {
         why.push_str("; ");
     }
-    why.push_str(&format!("`{level}`: {reason}"));
+    why.extend(["`", level.name(), "`: ", reason]);
 }
 
 /// What lets a machine that has `level` have more.
@@ -84,7 +84,7 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
         reads: BTreeSet::from([program.clone(), bait.targets.readable.clone()]),
         writes: BTreeSet::from([bait.targets.writable.clone()]),
         least: Least(level),
-        limits: ChildLimits::default(),
+        limits: ChildLimits { processes: GRANTED, ..ChildLimits::default() },
         ..View::default()
     };
     let process = StartProcess {
