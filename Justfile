@@ -42,6 +42,11 @@ recipes:
     cd tests/recipes/pendulum && python3 -m unittest
     cargo run --release --locked -- run --workspace tests/recipes/pendulum-numpy --set requirements=requirements.txt -- python3 -m unittest
 
+# Throw bytes at one reader for a while: `just fuzz grants 60`. Needs `cargo install cargo-fuzz --locked` and a nightly toolchain
+[group('test')]
+fuzz reader seconds='60':
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz --sanitizer none {{ reader }} -- -max_total_time={{ seconds }} -max_len=65536
+
 # All that has to pass before a change is taken
 [group('gate')]
 gate:
