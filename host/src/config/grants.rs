@@ -52,7 +52,7 @@ impl GrantFile {
     }
 
     /// Write the file in one step, readable by the user alone. Two writers are kept apart by `Register::change`.
-    pub(super) fn save(&self, config: &Path) -> Result<(), ConfigError> {
+    pub fn save(&self, config: &Path) -> Result<(), ConfigError> {
         let form = Form { plugin: self.entries.iter().map(|(digest, granted)| (*digest, granted.clone().into())).collect() };
         let text = toml::to_string_pretty(&form).map_err(|error| ConfigError::Unwritable {
             what: FILE.what,

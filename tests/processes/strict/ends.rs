@@ -118,7 +118,7 @@ fn a_host_that_is_killed_takes_everything_along() {
             loop {
                 std::thread::park();
             }
-        })
+        });
     }
     let mark = mark();
     let mut host = Command::new(env::current_exe().unwrap())
