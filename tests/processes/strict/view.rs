@@ -115,7 +115,7 @@ fn its_input_is_bytes_or_a_file_and_never_a_way_out() {
         // A terminal of our own stands for that of the user.
         let terminal =
             File::options().read(true).write(true).custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed()).open("/dev/ptmx").unwrap();
-        let output = shell("test -t 0 || cat").strict([&world.work]).output(|options| options.stdin = Stdin::File(terminal.into())).await;
+        let output = shell("test -t 0 || cat").strict([&world.work]).output(|options| options.stdin = Stdin::File(terminal)).await;
         assert_eq!((output.stdout().as_str(), output.exit.ending.kind), ("", EndKind::Exited { code: 0 }));
     });
 }
