@@ -36,7 +36,7 @@ const POWERS: &[Power] = &[
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
-        &[("cli/", "the only room that a person sees")],
+        &[("cli/", "the only room that a person sees"), ("sandbox/proof/canary.rs", "says to the host how its attacks went")],
     ),
     (
         "the standard streams, to hand them on",
