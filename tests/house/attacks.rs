@@ -114,7 +114,7 @@ fn every_attack_of_the_catalogue_is_made_by_a_test_or_said_to_be_open() {
             (Open(why), None) => format!("open: {why}"),
             (Open(_), Some(tests)) => panic!("{case} is said to be open, and tried by {tests:?}"),
         };
-        table += &format!("| {case} | {attack} | {cell} |\n");
+        table.extend(["| ", case, " | ", attack, " | ", &cell, " |\n"]);
     }
     if let Some(case) = tests.keys().find(|case| !ATTACKS.iter().any(|(known, ..)| known == case)) {
         panic!("{case} is tried by {:?}, and is not in the catalogue", tests[case]);

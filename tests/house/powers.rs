@@ -38,6 +38,7 @@ const POWERS: &[Power] = &[
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
         &[
             ("cli/", "the only room that a person sees"),
+            ("sandbox/proof/canary.rs", "says to the host how its attacks went"),
             ("engine/compiler/worker.rs", "its answer is no print: the host is at the other end of the pipe"),
         ],
     ),

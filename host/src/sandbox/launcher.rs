@@ -32,6 +32,7 @@ const STACK: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub struct Launcher {
     helper: Arc<Path>,
+    program: Arc<Path>,
     spares: Arc<Spares>,
     proof: Arc<OnceLock<Arc<Proof>>>,
     memory: Option<Arc<Memory>>,
@@ -48,7 +49,15 @@ impl Launcher {
     /// program that runs now, which then has to do so itself.
     #[must_use]
     pub fn with_helper(helper: PathBuf) -> Self {
-        Self { helper: helper.into(), spares: Arc::default(), proof: Arc::default(), memory: None }
+        let helper: Arc<Path> = helper.into();
+        Self { program: Arc::clone(&helper), helper, spares: Arc::default(), proof: Arc::default(), memory: None }
+    }
+
+    /// A launcher whose supervisor is `helper`, a small program that calls only [`dispatch`](super::dispatch), and whose other children of
+    /// this kind are the program that runs now.
+    #[must_use]
+    pub fn with_supervisor(helper: PathBuf) -> Self {
+        Self { helper: helper.into(), ..Self::default() }
     }
 
     /// Keep the proof of what confines strict commands in this folder, which must exist and be writable for this user alone. It is found
@@ -58,10 +67,10 @@ impl Launcher {
         Self { memory: Some(Arc::new(Memory::new(folder))), ..self }
     }
 
-    /// The program that is started as a supervisor.
+    /// The program that is started again for what is no supervisor's work.
     #[must_use]
-    pub fn helper(&self) -> &Path {
-        &self.helper
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Start `count` supervisors in the background, for commands that will be wanted in a moment. Starting one takes longer than a short

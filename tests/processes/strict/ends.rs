@@ -110,15 +110,7 @@ const HOST: &str = "WORLDFLUX_TEST_STRICT_HOST";
 #[test]
 fn a_host_that_is_killed_takes_everything_along() {
     if let Ok(mark) = env::var(HOST) {
-        let world = world();
-        run(async {
-            let _child = world.python(&format!("{DAEMON}time.sleep(1000)")).variable("MARK", &mark).start(quiet()).await;
-            until("both run", || marked(&format!("MARK={mark}")).len() == 2).await;
-            println!("both run");
-            loop {
-                std::thread::park();
-            }
-        });
+        be_the_host(&mark);
     }
     let mark = mark();
     let mut host = Command::new(env::current_exe().unwrap())
@@ -132,4 +124,16 @@ fn a_host_that_is_killed_takes_everything_along() {
     host.kill().unwrap();
     host.wait().unwrap();
     run(until("nobody is left", || marked(&mark).is_empty()));
+}
+
+fn be_the_host(mark: &str) -> ! {
+    let world = world();
+    run(async {
+        let _child = world.python(&format!("{DAEMON}time.sleep(1000)")).variable("MARK", mark).start(quiet()).await;
+        until("both run", || marked(&format!("MARK={mark}")).len() == 2).await;
+        println!("both run");
+        loop {
+            std::thread::park();
+        }
+    })
 }
