@@ -20,6 +20,9 @@ mod pack;
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// The component that attacks, which the self-test uses as well as the tests.
+const HOSTILE: &str = "tests/guests/rogue";
+
 fn main() -> Result<(), Problem> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = host.parent().ok_or_else(|| Problem("the host has to lie beside `plugins`".into()))?.to_owned();
@@ -30,6 +33,7 @@ fn main() -> Result<(), Problem> {
     watch(&host, &root, &plugins, &names);
     ensure_target()?;
     build(&root, &plugins, &out.join("guests"))?;
+    hostile(&root, &out)?;
     let mut table = String::from("pub(super) static BUNDLED: &[BundledPlugin] = &[\n");
     for name in &names {
         table.push_str(&bundle(&plugins.join(name), name, &out)?);
@@ -56,6 +60,7 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Problem> {
 fn watch(host: &Path, root: &Path, plugins: &Path, names: &[String]) {
     let mut paths = vec![host.join("build.rs"), host.join("src/plugin/pack.rs"), root.join("wit")];
     paths.extend(["Cargo.toml", "Cargo.lock"].map(|file| plugins.join(file)));
+    paths.extend(["Cargo.toml", "Cargo.lock", "plugin.toml", "src"].map(|file| root.join(HOSTILE).join(file)));
     for name in names.iter().map(String::as_str).chain(["sdk"]) {
         paths.extend(["Cargo.toml", "src"].map(|file| plugins.join(name).join(file)));
     }
@@ -116,6 +121,18 @@ fn build(root: &Path, plugins: &Path, target: &Path) -> Result<(), Problem> {
     }
     let why = String::from_utf8_lossy(&output.stderr);
     Err(Problem(format!("the bundled plugins in `{}` cannot be built\n{}", plugins.display(), why.trim())))
+}
+
+/// Builds and packs the component that attacks.
+fn hostile(root: &Path, out: &Path) -> Result<(), Problem> {
+    let folder = root.join(HOSTILE);
+    build(root, &folder, &out.join("guests"))?;
+    let built = out.join(format!("guests/{TARGET}/release/rogue.wasm"));
+    let component = fs::read(&built).map_err(|error| Problem::at(&built, &error))?;
+    let toml_path = folder.join("plugin.toml");
+    let toml = fs::read_to_string(&toml_path).map_err(|error| Problem::at(&toml_path, &error))?;
+    let packed = pack::pack(&component, &toml).map_err(|error| Problem::at(&built, &error))?;
+    write(&out.join("hostile.wasm"), &packed)
 }
 
 /// Whether a variable tells how the host is built. What tells where crates come from (`CARGO_HOME`, `CARGO_NET_*`, `CARGO_HTTP_*`,

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use kit::{Bound, Measured, Table, alone, clock, in_turns, process};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -22,7 +22,7 @@ use worldflux::{
     imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
     names::{Digest, Export, RunId},
     plugin::{Catalog, PluginFile},
-    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Grants, Level, Origin, Permit, Profile, Rights, StartProcess},
     sandbox::{Capture, Launcher, StartOptions},
     store::{self, Record, State},
 };
@@ -38,7 +38,15 @@ fn main() -> Result<()> {
     let mut table = Table::new();
     let two = Bound::Ratio(2.0);
     table.add("instance and describe", "wasmtime alone", &describe(&runtime)?, two);
-    table.add("start and end of `true`", "without supervisor", &spawn(&runtime)?, Bound::None);
+    let bare = || process(&mut Command::new("/usr/bin/true"));
+    table.add("start and end of `true`", "without supervisor", &spawn(&runtime, Profile::Own, bare)?, Bound::None);
+    table.add("the same in the sandbox", "without supervisor", &spawn(&runtime, Profile::Strict, bare)?, Bound::Ratio(5.0));
+    if process(&mut bubblewrap()).is_ok() {
+        let other = || process(&mut bubblewrap());
+        table.add("the same in the sandbox", "bubblewrap, same view", &spawn(&runtime, Profile::Strict, other)?, Bound::Ratio(0.7));
+    } else {
+        table.add_amount("the same in the sandbox", "no bubblewrap here to compare with", "<= 0.70", false);
+    }
     table.add("intent and result in the record", "-", &record(place.path())?, Bound::Time(Duration::from_micros(10)));
     table.add("opening the state", "-", &open(place.path())?, Bound::None);
     table.print();
@@ -47,7 +55,7 @@ fn main() -> Result<()> {
 
 /// An instance and one call, with everything that the host puts around it, and the same component with nothing around it.
 fn describe(runtime: &Runtime) -> Result<Measured> {
-    let file = Catalog::open(&[]).find("local")?;
+    let file = Catalog::open(&[], []).find("local")?;
     let ours = Engine::new(CompiledCache::none(), Compiler::Here)?;
     let plugin = ours.load(file.bytes(), file.digest)?;
     let call = call(&file)?;
@@ -127,19 +135,40 @@ fn launcher() -> Launcher {
     Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")))
 }
 
-/// A command under its supervisor, and the same as a child of this process.
-fn spawn(runtime: &Runtime) -> Result<Measured> {
-    let launcher = launcher();
+/// A command under its supervisor, and something else.
+fn spawn(runtime: &Runtime, profile: Profile, other: impl FnMut() -> Result<Duration>) -> Result<Measured> {
+    let launcher = Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux-supervisor")));
+    if profile == Profile::Strict {
+        // Found out once, and remembered from one run to the next.
+        ensure!(launcher.proof().level == Level::Full, "{}", launcher.proof().why);
+    }
     let supervised = async || {
         let begin = Instant::now();
-        let child = launcher.start(permit()?, StartOptions::new(Arc::new(Capture::default()))).await?;
+        let child = launcher.start(permit(profile)?, StartOptions::new(Arc::new(Capture::default()))).await?;
         child.wait().await;
         Ok(begin.elapsed())
     };
-    in_turns(TURNS, || runtime.block_on(supervised()), || process(&mut Command::new("/usr/bin/true")))
+    in_turns(TURNS, || runtime.block_on(supervised()), other)
 }
 
-fn permit() -> Result<Permit<StartProcess>> {
+/// The same program with as much of the machine, without Landlock and without a filter.
+fn bubblewrap() -> Command {
+    let mut command = Command::new("bwrap");
+    command.args(["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"]);
+    command.args(["--ro-bind", "/usr", "/usr", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
+    for link in ["bin", "sbin", "lib", "lib64"] {
+        command.args(["--symlink", &format!("usr/{link}"), &format!("/{link}")]);
+    }
+    for file in
+        ["alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "protocols", "services", "ssl/certs", "ssl/openssl.cnf"]
+    {
+        command.args(["--ro-bind-try", &format!("/etc/{file}"), &format!("/etc/{file}")]);
+    }
+    command.args(["--remount-ro", "/", "--chdir", "/", "/usr/bin/true"]);
+    command
+}
+
+fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
     let asks: Asks = toml::from_str("command = 'to time it'")?;
     let grants = Grants::all_of(&asks);
     let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
@@ -149,7 +178,7 @@ fn permit() -> Result<Permit<StartProcess>> {
         added_variables: BTreeMap::new(),
         path_prefix: vec![],
         working_directory: "/".into(),
-        profile: Profile::Own,
+        profile,
         places: policy::Places::default(),
     };
     Ok(policy::start_command(&rights, Export::Start, request)?)

@@ -5,13 +5,14 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 6 | [`cli`] |
-//! | 4 | [`run`] |
+//! | 4 | [`run`], [`check`] |
 //! | 3 | [`plugin`], [`engine`] |
 //! | 2 | [`imports`], [`config`] |
 //! | 1 | [`sandbox`], [`workspace`], [`store`] |
 //! | 0 | [`policy`] |
 //! | ground | [`names`] |
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -7,6 +7,7 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod audit;
 mod background;
 mod crash;
 mod deadline;
@@ -20,7 +21,10 @@ mod kit;
 mod manifest;
 mod mistakes;
 mod output;
+mod plugins;
+mod prompts;
 mod recipe;
+mod rights;
 mod runtimes;
 mod secret;
 mod verbs;

@@ -1,12 +1,15 @@
 //! Which runtimes there are, and whether they can work here.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use crate::{
-    guests::guest,
-    kit::{Place, answer, text},
+    guests::{guest, rogue_called},
+    kit::{Going, Place, answer, text},
 };
 
 // T-W01.
@@ -89,6 +92,38 @@ fn a_broken_plugin_does_not_hide_the_others() {
     let answer = place.type_in(["--plugin", "broken.wasm", "runtime", "doctor"]).expect(2);
     assert!(answer.text().lines().any(|line| line.starts_with("error: rogue: ")), "{}", answer.text());
     assert!(answer.text().contains("ok: local: "), "{}", answer.text());
+}
+
+// A plugin that hangs has the time of its export, and takes nobody else's.
+#[test]
+fn a_hanging_plugin_delays_nobody_elses_lines() {
+    let place = Place::new();
+    for number in 0..12 {
+        place.write(&format!("plugins/{number}.wasm"), rogue_called(&format!("tame-{number}")));
+    }
+    // Compiled before, so that the time below is that of looking and not of compiling.
+    let first = place.type_in(["--plugin", "plugins", "runtime", "doctor"]).expect(0);
+    assert_eq!(first.text().lines().filter(|line| line.ends_with("rogue: nothing was tried")).count(), 12, "{}", first.text());
+
+    // It hangs as soon as it is asked what it is.
+    place.write("plugins/hanging.wasm", crate::guests::rogue_that_describes("hang"));
+    let begin = Instant::now();
+    let mut going = Going::start(&mut place.command(["--plugin", "plugins", "runtime", "doctor"]));
+    let (mut healthy, mut last) = (0, String::new());
+    while healthy < 12 {
+        last = going.line();
+        assert!(!last.is_empty(), "it ended with {healthy} lines: {}", going.told());
+        assert!(!last.contains(": rogue: plugin: "), "{last}");
+        healthy += usize::from(last.ends_with("rogue: nothing was tried\n"));
+    }
+    let took = begin.elapsed();
+    let rest = going.end();
+    assert!(took < Duration::from_secs(8), "the last healthy line came after {took:?}: {last}");
+    assert!(rest.took > Duration::from_secs(10) && rest.code == Some(2), "{rest:?}");
+    assert!(
+        rest.text().lines().any(|line| line.starts_with("error: rogue: plugin: ") && line.contains("did not answer within")),
+        "{rest:?}"
+    );
 }
 
 // N22, X81.

@@ -1,5 +1,12 @@
 //! Replays the corpus of the fuzz targets, and every small change of it, without a fuzzer.
-#![allow(missing_docs, reason = "tests are named by what they promise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test says by panicking what is wrong"
+)]
 
 mod readers;
 

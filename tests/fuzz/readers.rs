@@ -9,8 +9,11 @@ use worldflux::{
     store::{read_record, verify_record},
 };
 
+/// Panics where what has to hold does not.
+pub(crate) type Reader = fn(&[u8]);
+
 /// A reader, by the name of its corpus.
-pub(crate) const READERS: &[(&str, fn(&[u8]))] =
+pub(crate) const READERS: &[(&str, Reader)] =
     &[("grants", grants), ("host", host), ("plugin-file", plugin_file), ("plugin-toml", plugin_toml), ("record", record)];
 
 /// What a plugin says of itself, as text. It travels unchanged.

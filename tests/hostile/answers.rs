@@ -49,6 +49,7 @@ const LIES: &[(Export, &str, &str)] = &[
     (Export::Teardown, "huge-text", "evidence: 10485760 characters, at most 4096 are taken"),
 ];
 
+/// PT07
 #[test]
 fn a_lie_is_refused_with_the_field_and_the_rule() {
     for (export, behaviour, reason) in LIES {
@@ -59,6 +60,7 @@ fn a_lie_is_refused_with_the_field_and_the_rule() {
     }
 }
 
+/// RE07
 #[test]
 fn an_answer_of_a_million_elements_is_refused_before_it_is_copied() {
     for (export, behaviour) in [
@@ -74,6 +76,7 @@ fn an_answer_of_a_million_elements_is_refused_before_it_is_copied() {
     }
 }
 
+/// PT07
 #[test]
 fn numbers_at_the_end_of_their_range_are_kept_in_range() {
     assert!(attack(Export::Collect, "overflow").run().answer.is_ok());

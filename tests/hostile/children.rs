@@ -10,7 +10,7 @@ use worldflux::{
     names::{Channel, Export},
 };
 
-use crate::lab::{attack, run};
+use crate::lab::{attack, run, until};
 
 /// A time to sleep for, like no other: the process is found again by it.
 fn seconds() -> String {
@@ -25,14 +25,6 @@ fn lives(argument: &str) -> bool {
         fs::read_dir("/proc").unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
     let has = |command: Vec<u8>| command.split(|byte| *byte == 0).any(|part| part == argument.as_bytes());
     pids.into_iter().any(|entry| fs::read(entry.path().join("cmdline")).is_ok_and(has))
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[test]
@@ -51,6 +43,7 @@ fn a_program_dies_with_the_call_that_waited_for_it() {
     });
 }
 
+/// RE09
 #[test]
 fn a_call_that_is_given_up_ends_its_program() {
     run(async {
@@ -77,6 +70,7 @@ fn a_launched_program_outlives_its_call_and_not_its_run() {
     });
 }
 
+/// PT09
 #[test]
 fn what_a_faulty_start_launched_is_the_runs_to_end() {
     run(async {

@@ -86,6 +86,7 @@ fn what_was_compiled_is_loaded_and_not_compiled_again() {
     assert!(loaded < compiled, "compiled in {compiled:?}, loaded in {loaded:?}");
 }
 
+/// SC06
 #[test]
 fn a_changed_byte_anywhere_is_noticed_and_the_file_replaced() {
     let cache = Cache::filled();
@@ -126,6 +127,7 @@ fn code_of_one_component_does_not_pass_for_that_of_another() {
     assert_ne!(fs::read(bare.file()).unwrap(), stolen);
 }
 
+/// SC07
 #[test]
 fn a_file_that_others_can_touch_is_not_loaded() {
     let cache = Cache::filled();
@@ -138,6 +140,7 @@ fn a_file_that_others_can_touch_is_not_loaded() {
     }
 }
 
+/// SC07
 #[test]
 fn a_link_to_good_code_is_not_followed() {
     let cache = Cache::filled();
@@ -163,6 +166,7 @@ fn a_file_with_a_second_name_is_not_loaded() {
     assert_ne!(identity(&path).0, before);
 }
 
+/// SC07
 #[test]
 fn a_file_of_another_user_is_not_loaded() {
     let cache = Cache::filled();

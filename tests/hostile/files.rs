@@ -6,6 +6,7 @@ use worldflux::{names::Export, policy::Folder};
 
 use crate::lab::attack;
 
+/// FS01, FS02, FS09
 #[test]
 fn nothing_outside_of_the_folders_can_be_opened() {
     for path in
@@ -22,6 +23,7 @@ fn nothing_outside_of_the_folders_can_be_opened() {
     }
 }
 
+/// FS01
 #[test]
 fn no_path_leads_out_at_the_lowest_level_either() {
     for path in ["..", "../secret", "/etc/passwd", "inner/../../secret", "link", "link/passwd", "link-file", "./../secret", "a%00b", "%0a"]
@@ -68,6 +70,7 @@ fn only_granted_folders_are_open_and_none_where_nothing_is_granted() {
     assert_eq!(attack(Export::Doctor, "preopens").granted("").run().said(), "ok: ");
 }
 
+/// FS03
 #[test]
 fn no_link_can_be_made() {
     for target in ["/etc/passwd", "file", "../secret"] {
@@ -78,6 +81,7 @@ fn no_link_can_be_made() {
     }
 }
 
+/// FS05
 #[test]
 fn a_hard_link_cannot_be_made() {
     let attack = attack(Export::BuildEnv, "hard-link:/env/file");
@@ -103,6 +107,7 @@ fn every_opening_is_written_down_with_its_guest_path_and_what_came_of_it() {
     assert!(opened[0].1.as_ref().unwrap()["ok"]["error"].as_str() == Some("no-entry"), "{opened:?}");
 }
 
+/// FS14
 #[test]
 fn a_pipe_in_the_workspace_does_not_hold_an_opening_up() {
     for path in ["pipe", "link"] {
@@ -117,6 +122,7 @@ fn a_pipe_in_the_workspace_does_not_hold_an_opening_up() {
     }
 }
 
+/// FS08
 #[test]
 fn names_that_no_file_can_have_are_refused() {
     let long = "x".repeat(300);

@@ -19,6 +19,7 @@ fn size(report: &Report) -> u64 {
     std::fs::metadata(report.place.path().join("record.jsonl")).unwrap().len()
 }
 
+/// LO03
 #[test]
 fn a_hundred_megabytes_on_either_stream_become_a_bounded_record() {
     for behaviour in ["flood-stdout", "flood-stderr"] {
@@ -31,6 +32,7 @@ fn a_hundred_megabytes_on_either_stream_become_a_bounded_record() {
     }
 }
 
+/// LO01, LO03
 #[test]
 fn a_hundred_megabytes_for_the_log_become_a_bounded_record() {
     let report = attack(Export::Plan, "flood-log").run();
@@ -39,6 +41,7 @@ fn a_hundred_megabytes_for_the_log_become_a_bounded_record() {
     assert!(size(&report) < 8 << 20, "{}", size(&report));
 }
 
+/// LO03
 #[test]
 fn a_million_lines_are_counted_and_a_thousand_kept() {
     let report = attack(Export::Teardown, "flood-lines").run();
@@ -61,6 +64,7 @@ fn a_million_progress_reports_reach_nobody_as_a_million() {
     }
 }
 
+/// RE07
 #[test]
 fn one_message_beyond_what_a_call_may_copy_is_a_trap() {
     // 10 MiB of failure are within the limit of a call and beyond what an answer may have.

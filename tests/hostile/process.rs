@@ -6,6 +6,7 @@ use crate::lab::attack;
 
 const NOTHING: &str = "";
 
+/// PR01
 #[test]
 fn a_program_that_is_not_asked_for_is_denied_whatever_is_granted() {
     for name in ["sh", "python3", "TRUE", "true ", "-true"] {
@@ -16,6 +17,7 @@ fn a_program_that_is_not_asked_for_is_denied_whatever_is_granted() {
     }
 }
 
+/// PR01
 #[test]
 fn a_program_without_a_grant_is_denied_with_the_line_that_grants_it() {
     let report = attack(Export::Doctor, "output:true").granted(NOTHING).run();
@@ -34,6 +36,7 @@ fn a_granted_program_runs_only_in_the_exports_it_was_asked_for() {
     }
 }
 
+/// PR02
 #[test]
 fn a_program_by_path_is_only_one_below_the_environment() {
     for path in ["/bin/true", "./true", "../../bin/true", "/workspace/true", "/env/../bin/true", "/env", "/env/"] {
@@ -43,6 +46,7 @@ fn a_program_by_path_is_only_one_below_the_environment() {
     }
 }
 
+/// PR11
 #[test]
 fn variables_that_load_code_cannot_be_set_for_any_program() {
     for name in ["LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV", "PYTHONPATH", "GIT_SSH_COMMAND", "PATH", "NODE_OPTIONS", "BASH_FUNC_x%%"] {
@@ -71,6 +75,7 @@ fn a_working_directory_outside_is_no_working_directory() {
     }
 }
 
+/// PR02
 #[test]
 fn only_folders_of_the_environment_come_in_front_of_path() {
     for folder in ["/workspace", "/environment", "/env/../workspace", "/tmp", ""] {
@@ -80,6 +85,7 @@ fn only_folders_of_the_environment_come_in_front_of_path() {
     assert!(attack(Export::Start, "command-path:/env").run().lines()[0].starts_with("ok: "));
 }
 
+/// PR10
 #[test]
 fn nul_in_an_argument_is_refused() {
     let report = attack(Export::Doctor, "output-nul").run();
@@ -125,6 +131,7 @@ fn programs_are_launched_in_two_exports_only() {
     assert_eq!(attack(Export::BuildEnv, "launch:true").run().said(), "ok: launch true");
 }
 
+/// PR25
 #[test]
 fn handles_of_other_runs_and_made_up_ones_lead_nowhere() {
     for handle in ["p1", "p999999", "", "../p1", "1", "p18446744073709551616"] {

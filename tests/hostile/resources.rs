@@ -7,6 +7,7 @@ use worldflux::{
 
 use crate::lab::attack;
 
+/// RE02
 #[test]
 fn recursion_without_end_traps_on_either_stack() {
     for (behaviour, reason) in [("recurse", "out of bounds"), ("recurse-calls", "call stack exhausted")] {
@@ -17,6 +18,7 @@ fn recursion_without_end_traps_on_either_stack() {
     }
 }
 
+/// RE03
 #[test]
 fn memory_ends_at_its_limit_and_the_guest_can_go_on() {
     let report = attack(Export::Doctor, "grow").run();
@@ -31,6 +33,7 @@ fn a_guest_that_cannot_live_with_its_memory_is_told_apart_from_other_traps() {
     assert_eq!(*report.fault(), PluginFault::Memory(Bytes::mebi(256)));
 }
 
+/// RE05
 #[test]
 fn handles_of_the_host_are_bounded() {
     let report = attack(Export::Collect, "handles").run();

@@ -31,7 +31,7 @@ fn exit_codes() -> String {
 
 /// Each room with the first paragraph, the `Never` and the `Callers` of its door.
 fn rooms() -> String {
-    let order = ["names", "policy", "sandbox", "workspace", "store", "imports", "config", "plugin", "engine", "run", "cli"];
+    let order = ["names", "policy", "sandbox", "workspace", "store", "imports", "config", "plugin", "engine", "run", "check", "cli"];
     let mut text = String::new();
     for room in order {
         let door = read(&format!("host/src/{room}/mod.rs"));
@@ -54,7 +54,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Compare what stands between the two marks of a document with what should stand there.
-fn keep(path: &str, name: &str, wanted: &str) {
+pub(crate) fn keep(path: &str, name: &str, wanted: &str) {
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
     let text = read(path);
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("`{path}` has no `{}`", begin.trim()));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says by panicking what is wrong")]
 
 mod arrows;
+mod attacks;
 mod documents;
 mod doors;
 mod generated;

@@ -36,12 +36,20 @@ const POWERS: &[Power] = &[
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
-        &[("cli/", "the only room that a person sees")],
+        &[
+            ("cli/", "the only room that a person sees"),
+            ("sandbox/proof/canary.rs", "says to the host how its attacks went"),
+            ("engine/compiler/worker.rs", "its answer is no print: the host is at the other end of the pipe"),
+        ],
     ),
     (
         "the standard streams, to hand them on",
         &["io::stdin()"],
-        &[("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there")],
+        &[
+            ("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there"),
+            ("cli/prompt.rs", "reads the answer to a question"),
+            ("engine/compiler/worker.rs", "the compiler finds the component there"),
+        ],
     ),
     (
         "environment variables and the current directory",
@@ -68,13 +76,18 @@ const POWERS: &[Power] = &[
         ],
     ),
     ("making permits", &["Permit::grant("], &[("policy/decide.rs", "so a forgotten check does not compile")]),
-    ("the network", &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"], &[]),
+    (
+        "the network",
+        &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"],
+        &[("sandbox/proof/", "attacks its own sandbox, from this machine to this machine")],
+    ),
     (
         "unsafe code",
         &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"],
         &[
             ("engine/cache.rs", "maps compiled code that was authenticated first"),
-            ("sandbox/supervisor/", "what happens between fork and exec, and which signals reach the supervisor"),
+            ("sandbox/supervisor/", "what happens between fork and exec, which signals reach the supervisor, and what makes a sandbox"),
+            ("sandbox/proof/", "an attacker asks the kernel for what no library offers"),
         ],
     ),
 ];

@@ -8,13 +8,16 @@ use std::{
     sync::Mutex,
 };
 
-use worldflux::plugin::pack;
+use worldflux::plugin::{pack, unpack};
 
 /// Guests that this process has built.
 static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// Where the text begins in `rogue` that says what its `describe` does, and how long it is.
 const DESCRIBE: (&[u8], usize) = (b"rogue-describe:", 48);
+
+/// The same for what it calls itself.
+const NAME: (&[u8], usize) = (b"rogue-name:", 32);
 
 /// The packed component of `tests/guests/NAME`, built once by this process; a lock keeps other processes from building at the same time.
 pub(crate) fn guest(name: &str) -> PathBuf {
@@ -29,13 +32,25 @@ pub(crate) fn guest(name: &str) -> PathBuf {
 
 /// The guest `rogue`, whose `describe` does what `behaviour` says: it gets no settings that could tell it.
 pub(crate) fn rogue_that_describes(behaviour: &str) -> Vec<u8> {
+    marked(DESCRIBE, behaviour)
+}
+
+/// The guest `rogue` under another name, and so another component.
+pub(crate) fn rogue_called(name: &str) -> Vec<u8> {
+    let component = marked(NAME, name);
+    let toml = unpack(&component).expect("the guest is whole").expect("the guest was packed");
+    let toml = toml.replace("name = \"rogue\"", &format!("name = \"{name}\""));
+    pack(&component, &toml).expect("the guest can be packed")
+}
+
+/// `rogue` with another text after one of its markers.
+fn marked((marker, length): (&[u8], usize), text: &str) -> Vec<u8> {
     let mut bytes = fs::read(guest("rogue")).expect("the guest was built");
-    let (marker, length) = DESCRIBE;
     let at = bytes.windows(marker.len()).position(|window| window == marker).expect("the guest has its marker");
-    assert!(behaviour.len() <= length - marker.len(), "`{behaviour}` is too long for the marker");
+    assert!(text.len() <= length - marker.len(), "`{text}` is too long for the marker");
     let place = &mut bytes[at + marker.len()..at + length];
     place.fill(b' ');
-    place[..behaviour.len()].copy_from_slice(behaviour.as_bytes());
+    place[..text.len()].copy_from_slice(text.as_bytes());
     bytes
 }
 

@@ -15,7 +15,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Origin, Profile, Rights},
+    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -64,6 +64,7 @@ pub(crate) struct Attack {
     behaviour: String,
     patience: Duration,
     grants: Grants,
+    limits: Limits,
     command: Vec<String>,
     output: Arc<Capture>,
     place: tempfile::TempDir,
@@ -81,6 +82,7 @@ pub(crate) fn attack(export: Export, behaviour: &str) -> Attack {
         behaviour: behaviour.to_owned(),
         patience: PATIENCE,
         grants,
+        limits: Limits::default(),
         command: vec!["true".to_owned()],
         output: Arc::default(),
         place,
@@ -97,9 +99,20 @@ impl Attack {
         self
     }
 
+    /// Does this instead.
+    pub(crate) fn behaves(&mut self, behaviour: &str) {
+        behaviour.clone_into(&mut self.behaviour);
+    }
+
     /// With these grants only, as TOML.
     pub(crate) fn granted(mut self, grants: &str) -> Self {
         self.grants = toml::from_str(grants).unwrap();
+        self
+    }
+
+    /// With these limits.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -125,7 +138,7 @@ impl Attack {
         let rights = Rights {
             plugin: "rogue".parse().unwrap(),
             typed: "rogue".into(),
-            origin: Origin::Bundled,
+            origin: Origin::Added,
             digest: lab.rogue_file.digest,
             asks: lab.rogue_file.manifest.asks.clone(),
             grants: self.grants.clone(),
@@ -138,6 +151,7 @@ impl Attack {
             folders: Arc::new(Folders::open(folders).unwrap()),
             record: record.clone(),
             listener: heard.clone(),
+            children: Arc::new(Children::within(launcher(), self.limits)),
             ..call(self.export, rights, self.patience)
         };
         let children = call.children.clone();
@@ -360,6 +374,21 @@ fn ended() -> Ending {
         stdout_bytes: Bytes(0),
         stderr_bytes: Bytes(0),
         truncated: false,
+    }
+}
+
+/// Descriptors and threads of this process at this moment.
+pub(crate) fn census() -> (usize, usize) {
+    let count = |folder: &str| fs::read_dir(folder).unwrap().count();
+    (count("/proc/self/fd"), count("/proc/self/task"))
+}
+
+/// Poll until `condition` holds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -6,21 +6,30 @@ use std::{
     fs,
     future::Future,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, Instant},
 };
 
 use worldflux::{
     names::{Channel, Digest, Export},
-    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Places, Profile, Rights, StartProcess},
+    policy::{self, Asks, CommandRequest, Device, Grants, Level, Origin, Permit, Places, Profile, Resources, Rights, StartProcess},
     sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
 };
 
 /// Longest time that anything here is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Tells the copy of these tests that another user runs where the program is that this user can execute.
+pub(crate) const HELPER: &str = "WORLDFLUX_TEST_HELPER";
+
+pub(crate) fn helper() -> PathBuf {
+    std::env::var_os(HELPER).map_or_else(|| env!("CARGO_BIN_EXE_worldflux").into(), PathBuf::from)
+}
+
+/// One for all, so that what confines strict commands is found out once.
 pub(crate) fn launcher() -> Launcher {
-    Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")))
+    static LAUNCHER: LazyLock<Launcher> = LazyLock::new(|| Launcher::with_helper(helper()));
+    LAUNCHER.clone()
 }
 
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
@@ -37,7 +46,7 @@ pub(crate) struct Order {
     pub(crate) places: Places,
     pub(crate) least: Level,
     pub(crate) gpu: bool,
-    pub(crate) limits: ChildLimits,
+    pub(crate) limits: Resources,
 }
 
 pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
@@ -50,7 +59,7 @@ pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Ord
         places: Places::default(),
         least: Level::Full,
         gpu: false,
-        limits: ChildLimits::default(),
+        limits: Resources::default(),
     }
 }
 
@@ -83,7 +92,9 @@ impl Order {
 
     pub(crate) fn permit(self) -> Permit<StartProcess> {
         let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
-        let grants = Grants::all_of(&asks);
+        let Self { argv, variables, working_directory, profile, places, least, gpu, limits } = self;
+        let devices = gpu.then_some(Device::Gpu).into_iter().collect();
+        let grants = Grants { level: Some(least), devices, resources: limits, ..Grants::all_of(&asks) };
         let rights = Rights {
             plugin: "test".parse().unwrap(),
             typed: "test".into(),
@@ -92,7 +103,6 @@ impl Order {
             asks,
             grants,
         };
-        let Self { argv, variables, working_directory, profile, places } = self;
         let request =
             CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile, places };
         policy::start_command(&rights, Export::Start, request).unwrap()

@@ -45,14 +45,14 @@ fn a_thousand_commands_leave_nothing_behind() {
 }
 
 /// Descriptors, threads, and children of this process.
-fn census() -> (usize, usize, String) {
+pub(crate) fn census() -> (usize, usize, String) {
     let count = |path: &str| fs::read_dir(path).unwrap().count();
     let children = fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| fs::read_to_string(task.path().join("children")).unwrap());
     (count("/proc/self/fd"), count("/proc/self/task"), children.collect())
 }
 
 /// A thread is there for a moment after its last word.
-async fn settle() {
+pub(crate) async fn settle() {
     let names = || fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| fs::read_to_string(task.path().join("comm")));
     until("the threads of the children end", || !names().flatten().any(|name| ["child\n", "pump\n"].contains(&name.as_str()))).await;
 }

@@ -99,6 +99,7 @@ fn outcome(engine: &Engine, path: &Path) -> &'static str {
     }
 }
 
+/// RE12
 #[test]
 fn a_thousand_mutants_are_refused_or_load() {
     let whole = fs::read(guest("bare")).unwrap();

@@ -77,6 +77,7 @@ fn a_toml_that_cannot_be_used_is_named_with_its_place() {
     assert!(with("").contains("missing field `plugin`"));
 }
 
+/// PT03
 #[test]
 fn an_import_that_no_host_has_is_refused_before_anything_is_compiled() {
     for import in
@@ -89,6 +90,7 @@ fn an_import_that_no_host_has_is_refused_before_anything_is_compiled() {
     }
 }
 
+/// PT04
 #[test]
 fn a_component_that_exports_no_plugin_is_refused() {
     let error = refused(&pack(&component(""), TOML).unwrap());
@@ -98,6 +100,7 @@ fn a_component_that_exports_no_plugin_is_refused() {
     assert!(error.to_string().contains("it exports: worldflux:runtime/plugin@0.2.0"), "{error}");
 }
 
+/// PT04
 #[test]
 fn a_plugin_without_one_of_the_exports_does_not_fit_the_protocol() {
     let error = load(&plugin("(instance $plugin)"));
@@ -113,6 +116,7 @@ fn a_plugin_without_one_of_the_exports_does_not_fit_the_protocol() {
     assert!(error.to_string().starts_with("it does not fit the protocol: "), "{error}");
 }
 
+/// PT03
 #[test]
 fn an_import_of_the_right_name_and_the_wrong_type_does_not_fit_the_protocol() {
     let wrong = r#"(import "worldflux:runtime/log@0.1.0" (instance (export "write" (func (param "x" u8))))) (instance $plugin)"#;
@@ -170,7 +174,7 @@ fn a_bad_file_in_a_folder_of_plugins_spoils_only_itself() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("a.wasm"), b"no wasm").unwrap();
     fs::copy(guest("bare"), place.path().join("b.wasm")).unwrap();
-    let catalog = Catalog::open(&[place.path().to_owned()]);
+    let catalog = Catalog::open(&[place.path().to_owned()], []);
     let names: Vec<_> = catalog.entries().iter().map(|entry| entry.name.to_string()).collect();
     assert_eq!(names, ["bare", "local"]);
     assert_eq!(catalog.problems().len(), 1);
@@ -195,6 +199,27 @@ fn the_program_ends_with_the_code_for_another_protocol() {
     }
     let said = user.types("run --runtime ./none.wasm -- true");
     assert_eq!(said.code, 2, "{}", said.stderr);
+}
+
+/// RE11
+#[test]
+fn the_program_ends_with_the_code_for_a_limit_where_compiling_would_cost_too_much() {
+    let user = User::new();
+    let bomb = plugin(&format!("(core module {}) (instance $plugin)", "(func)".repeat(50_000)));
+    fs::write(user.project().join("bomb.wasm"), bomb).unwrap();
+    let said = user.types("runtime info ./bomb.wasm");
+    assert_eq!(said.code, 12, "{}", said.stderr);
+    assert!(said.stderr.contains("it has more than 40000 functions"), "{}", said.stderr);
+}
+
+/// PT02
+#[test]
+fn a_plugin_that_would_call_itself_through_the_host_is_refused() {
+    for import in ["worldflux:runtime/plugin@0.1.0", "worldflux:runtime/plugin"] {
+        let bytes = pack(&component(&format!(r#"(import "{import}" (instance))"#)), TOML).unwrap();
+        let error = refused(&bytes);
+        assert!(matches!(error, PluginError::UnknownImport { .. }), "{error}");
+    }
 }
 
 fn engine() -> Engine {

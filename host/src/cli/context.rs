@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use super::{args::GlobalArgs, output::Output, supervisor};
 use crate::{
     config::{Environment, Folders},
-    run::{Host, HostOptions, RunError},
+    plugin::Catalog,
+    policy::Protected,
+    run::{Host, HostOptions, RunError, added_plugins},
     sandbox::Launcher,
 };
 
@@ -37,6 +39,17 @@ impl Context {
         let mut paths = self.environment.plugin_path();
         paths.extend(self.global.plugins.iter().cloned());
         paths
+    }
+
+    /// Every plugin that can be named.
+    pub(super) fn catalog(&self) -> Result<Catalog, RunError> {
+        Ok(Catalog::open(&self.plugin_paths(), added_plugins(&self.folders()?)?))
+    }
+
+    /// What nobody can grant on this machine.
+    pub(super) fn protected(&self) -> Result<Protected, RunError> {
+        let folders = self.folders()?;
+        Ok(Protected::new(self.environment.home(), [folders.state, folders.config]))
     }
 
     /// The front door of the library.

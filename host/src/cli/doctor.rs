@@ -4,15 +4,28 @@ use super::{context::Context, entry::LONG_VERSION, exit::Exit, output::Mark, run
 use crate::{
     config::Environment,
     engine::{Finding, Severity},
+    policy::Level,
     run::{Doctored, Health, PROBES, RunError},
+    sandbox::Proof,
 };
 
 /// Under which name the host's own findings stand.
 const HOST: &str = "worldflux";
 
+/// What confines strict commands here. Own commands run all the same, so that a machine that confines nothing is no error.
+fn sandbox(proof: &Proof) -> Finding {
+    let held = proof.canaries.iter().filter(|canary| canary.holds()).count();
+    let known = format!("level `{}`: {held} of {} attacks and uses went as they must", proof.level, proof.canaries.len());
+    if proof.why.is_empty() {
+        return Finding::of_host(Severity::Info, "sandbox", known, None);
+    }
+    let severity = if proof.level == Level::None { Severity::Warning } else { Severity::Info };
+    Finding::of_host(severity, "sandbox", format!("{known}; no higher, because {}", proof.why), Some(proof.fix.clone()))
+}
+
 pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
     let mut health = Health::new();
-    let host = match context.host_that_starts(PROBES * (context.plugin_paths().len() + 1)) {
+    let host = match context.host_that_starts(PROBES) {
         Ok(host) => host,
         // A state directory that cannot be used is the finding that a person looks for.
         Err(error) => {
@@ -28,6 +41,8 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
         info("state", format!("{}", host.state().layout().root().display())),
         info("config", format!("{}", context.folders()?.config.display())),
     ];
+    let proof = host.proof().await;
+    findings.push(sandbox(&proof));
     findings.push(match host.settle() {
         Ok(reaped) if reaped.problems.is_empty() => info("runs", format!("{} abandoned runs were settled", reaped.runs.len())),
         Ok(reaped) => Finding::of_host(Severity::Warning, "runs", reaped.problems.join("; "), Some("worldflux reap".into())),

@@ -127,17 +127,27 @@ impl Exit {
     pub fn of_error(error: &RunError) -> Self {
         use crate::engine::{CallError, LoadError, PluginFault};
         match error {
-            RunError::Plugin(PluginError::Unknown { .. } | PluginError::Duplicate { .. } | PluginError::Read { .. })
+            RunError::Plugin(
+                PluginError::Unknown { .. }
+                | PluginError::Duplicate { .. }
+                | PluginError::Reserved { .. }
+                | PluginError::Confusable { .. }
+                | PluginError::Another { .. }
+                | PluginError::Tampered { .. }
+                | PluginError::Read { .. },
+            )
+            | RunError::Refused { .. }
             | RunError::Config(_)
             | RunError::Stdin { .. }
             | RunError::Folder(_)
-            | RunError::SandboxUnavailable => Self::Blocked,
+            | RunError::SandboxUnavailable { .. } => Self::Blocked,
             RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }
             | RunError::Call { cause: CallError::Fault { fault: PluginFault::Memory(_) | PluginFault::Table(_), .. }, .. } => Self::Limit,
             RunError::Load { cause: LoadError::Compiler(_) | LoadError::Engine(_), .. }
             | RunError::Call { cause: CallError::Host { .. }, .. }
             | RunError::Engine(_)
-            | RunError::Output { .. } => Self::Host,
+            | RunError::Output { .. }
+            | RunError::Selftest(_) => Self::Host,
             RunError::Plugin(_) | RunError::Impostor { .. } | RunError::Load { .. } => Self::Protocol,
             RunError::Call { cause: CallError::Refused(_), .. } => Self::Backend,
             RunError::Call { .. } => Self::PluginFault,

@@ -6,8 +6,8 @@
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
 //! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
-//! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, plugin (with rights),
-//! completions, man.
+//! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, selftest, plugin (with prompt,
+//! which asks), completions, man.
 
 pub mod args;
 mod completions;
@@ -24,12 +24,13 @@ mod manifest;
 mod output;
 mod plugin;
 mod progress;
+mod prompt;
 mod quote;
 mod reap;
-mod rights;
 mod run;
 mod runs;
 mod runtime;
+mod selftest;
 mod status;
 mod supervisor;
 mod watch;

@@ -69,6 +69,13 @@ impl Output {
         let _ = writeln!(io::stderr(), "{on}{word}:{off} {}", escape(text));
     }
 
+    /// A question, at whose end the answer is typed.
+    pub(super) fn question(self, text: &str) {
+        let (on, off) = if self.colour { ("\x1b[1;36m", "\x1b[0m") } else { ("", "") };
+        let _ = write!(io::stderr(), "{on}{}{off} [y/N] ", escape(text));
+        let _ = io::stderr().flush();
+    }
+
     /// An error and what to do about it: talk, or the document where one was asked for.
     pub(super) fn failure(self, message: &str, hint: Option<&str>, code: u8) {
         self.talk(Mark::Error, message);
@@ -125,6 +132,7 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// LO01, MA04
     #[test]
     fn a_strangers_text_cannot_steer_the_terminal() {
         assert_eq!(escape("a\x1b[31mb\r\nc\x07"), "a\\u{1b}[31mb\\r\\nc\\u{7}");

@@ -8,26 +8,26 @@ use super::{
     entry::{wait, wait_for_one},
     exit::Exit,
     output::Mark,
-    rights,
+    plugin::rights,
 };
 use crate::{
     engine::{Finding, Severity},
-    plugin::{Catalog, Source},
+    plugin::Source,
     run::{Doctored, Health, PROBES, RunError},
 };
 
 pub(super) fn runtime(context: &Context, verb: RuntimeVerb) -> Result<Exit, RunError> {
     match verb {
-        RuntimeVerb::List => Ok(list(context)),
+        RuntimeVerb::List => list(context),
         RuntimeVerb::Doctor { names } if names.len() == 1 => wait_for_one(doctor(context, &names)),
         RuntimeVerb::Doctor { names } => wait(doctor(context, &names)),
         RuntimeVerb::Info { name } => wait(info(context, &name)),
     }
 }
 
-/// Reads the index alone: no state directory, no component.
-fn list(context: &Context) -> Exit {
-    let catalog = Catalog::open(&context.plugin_paths());
+/// Reads the index alone: no component that was added, no database.
+fn list(context: &Context) -> Result<Exit, RunError> {
+    let catalog = context.catalog()?;
     if context.output.json {
         context.output.document(&catalog.entries());
     } else {
@@ -38,7 +38,7 @@ fn list(context: &Context) -> Exit {
     for (_, error) in catalog.problems() {
         context.output.talk(Mark::Warning, &error.to_string());
     }
-    Exit::Ok
+    Ok(Exit::Ok)
 }
 
 /// Prints what is found about each runtime as soon as it is there: one that takes long delays nobody else's lines.
@@ -104,6 +104,7 @@ async fn info(context: &Context, name: &str) -> Result<Exit, RunError> {
     let source = match &info.source {
         Source::Bundled => "bundled".to_owned(),
         Source::File(path) => path.display().to_string(),
+        Source::Added(path) => format!("added from {}", path.display()),
     };
     let features: Vec<_> = info.description.features.iter().map(|feature| feature.name()).collect();
     let mut lines = vec![

@@ -17,7 +17,7 @@ const NAME: &str = "worldflux-supervisor";
 /// long.
 pub(super) fn launcher() -> Launcher {
     let this = std::env::current_exe().ok();
-    this.and_then(|this| beside(&this)).map_or_else(Launcher::default, Launcher::with_helper)
+    this.and_then(|this| beside(&this)).map_or_else(Launcher::default, Launcher::with_supervisor)
 }
 
 /// The supervisor beside `program`, held open to the end of this process: where another version is installed meanwhile, the two still

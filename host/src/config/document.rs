@@ -17,8 +17,9 @@ use toml::{
 use super::{
     ConfigError, Origin,
     error::{Subject, quoted},
-    nearest::nearest,
 };
+
+use crate::names::nearest;
 
 /// The largest file that is read. Nobody writes more by hand, and `--spec /dev/zero` must not fill the memory.
 const LARGEST: u64 = 1 << 20;

@@ -128,6 +128,26 @@ pub enum ConfigError {
         /// What to do about it.
         cure: String,
     },
+    /// A file by which worldflux decides does not fit to what it decided before.
+    #[error("`{path}` is not believed: {why}", path = path.display())]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+        /// What to do about it.
+        cure: String,
+    },
+    /// A project gives rights, which it can only take.
+    #[error("{subject} would give plugin `{plugin}` a right: a project can only take rights away")]
+    Widens {
+        /// What was set, and where.
+        subject: Box<Subject>,
+        /// The plugin.
+        plugin: String,
+        /// What the user can type instead.
+        cure: String,
+    },
     /// Nothing says where the user's files are.
     #[error("there is no home directory: HOME is not set, and the user database names none")]
     NoHome,
@@ -172,7 +192,7 @@ impl ConfigError {
                 let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
                 Some(format!("known here: {}", known.join(", ")))
             }
-            Self::Untrusted { cure, .. } => Some(cure.clone()),
+            Self::Untrusted { cure, .. } | Self::Tampered { cure, .. } | Self::Widens { cure, .. } => Some(cure.clone()),
             Self::NoHome => Some("set HOME, or both WORLDFLUX_STATE_DIR and WORLDFLUX_CONFIG_DIR".into()),
             Self::NoCurrentDirectory(_) => Some("change to a folder that exists".into()),
             Self::NoCommand => {

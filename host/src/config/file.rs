@@ -15,7 +15,7 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{ConfigError, command_line, document::Document, duration, error::Subject};
+use super::{ConfigError, command_line, document::Document, duration, error::Subject, narrowing::NarrowingTable};
 
 /// A run file that was read.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ pub(super) struct RunFile {
     pub(super) client_run_id: Option<Spanned<String>>,
     pub(super) artifacts: ArtifactsTable,
     pub(super) environment: EnvironmentTable,
+    pub(super) plugin: BTreeMap<Spanned<String>, NarrowingTable>,
 }
 
 /// `[artifacts]`.

@@ -2,25 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, DirBuilder, File, Permissions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use rustix::{
-    fs::{FlockOperation, flock},
-    process::geteuid,
-};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, document::Document};
+use super::{ConfigError, user_file::UserFile};
 use crate::{
     names::{Digest, Moment, RuntimeName},
-    policy::{Access, Device, FolderName, Grants, Level, ProgramName, Resources},
+    policy::{Access, Device, FolderName, Grants, Level, ProgramName, Resources, check_variable},
 };
 
-const NAME: &str = "grants.toml";
+const FILE: UserFile = UserFile { name: "grants.toml", what: "the grants" };
 
 const HEADER: &str =
     "# What each plugin may do, by the digest of its file. Written by `worldflux plugin grant` and `worldflux plugin revoke`.\n\n";
@@ -47,51 +40,26 @@ impl GrantFile {
     ///
     /// Refused where somebody else could have written it, and where it has a key that nobody knows.
     pub fn load(config: &Path) -> Result<Self, ConfigError> {
-        let path = config.join(NAME);
-        let file = match File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(cause) => return Err(unreadable(&path, cause)),
-        };
-        check_owner(&path, &file.metadata().map_err(|cause| unreadable(&path, cause))?)?;
-        // A link is followed, so the folder that counts is the one in which the file lies.
-        let real = fs::canonicalize(&path).map_err(|cause| unreadable(&path, cause))?;
-        if let Some(folder) = real.parent() {
-            check_owner(folder, &fs::metadata(folder).map_err(|cause| unreadable(folder, cause))?)?;
-        }
-        let document = Document::of_file(&path, &file, WHAT)?;
+        let Some(document) = FILE.read(config)? else { return Ok(Self::default()) };
         let form: Form = document.convert(document.table()?, |_| None)?;
+        for (digest, entry) in &form.plugin {
+            if let Some(why) = entry.variables.iter().find_map(|name| check_variable(name).err()) {
+                let subject = Box::new(document.subject(format!("plugin.\"{digest}\".variables"), 0));
+                return Err(ConfigError::Refused { subject, why });
+            }
+        }
         Ok(Self { entries: form.plugin.into_iter().map(|(digest, entry)| (digest, entry.into())).collect() })
     }
 
-    /// Load, change and save, while no other `worldflux` does.
-    pub fn change<T>(config: &Path, change: impl FnOnce(&mut Self) -> T) -> Result<T, ConfigError> {
-        let unwritable = |cause| ConfigError::Unwritable { what: WHAT, path: config.join(NAME), cause };
-        DirBuilder::new().recursive(true).mode(0o700).create(config).map_err(unwritable)?;
-        let lock = config.join(".grants.lock");
-        let lock = File::options().create(true).append(true).mode(0o600).open(lock).map_err(unwritable)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|errno| unwritable(errno.into()))?;
-        let mut file = Self::load(config)?;
-        let answer = change(&mut file);
-        file.save(config)?;
-        Ok(answer)
-    }
-
-    /// Write the file in one step, readable by the user alone. [`Self::change`] is what keeps two writers apart.
+    /// Write the file in one step, readable by the user alone. Two writers are kept apart by `Register::change`.
     pub fn save(&self, config: &Path) -> Result<(), ConfigError> {
-        let path = config.join(NAME);
-        let unwritable = |cause| ConfigError::Unwritable { what: WHAT, path: path.clone(), cause };
-        DirBuilder::new().recursive(true).mode(0o700).create(config).map_err(unwritable)?;
         let form = Form { plugin: self.entries.iter().map(|(digest, granted)| (*digest, granted.clone().into())).collect() };
-        let text = toml::to_string_pretty(&form).map_err(|error| unwritable(io::Error::other(error)))?;
-        // A user who keeps the file elsewhere, behind a link, keeps it there.
-        let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-        let part = part_beside(&target);
-        let written = write_new(&part, &format!("{HEADER}{text}")).and_then(|()| fs::rename(&part, &target));
-        written.map_err(|cause| {
-            let _ = fs::remove_file(&part);
-            unwritable(cause)
-        })
+        let text = toml::to_string_pretty(&form).map_err(|error| ConfigError::Unwritable {
+            what: FILE.what,
+            path: config.join(FILE.name),
+            cause: std::io::Error::other(error),
+        })?;
+        FILE.write(config, &format!("{HEADER}{text}"))
     }
 
     /// What the plugin of this digest may do.
@@ -106,59 +74,14 @@ impl GrantFile {
         &self.entries
     }
 
-    /// Allow the plugin of this digest `more` than it had.
-    pub fn grant(&mut self, digest: Digest, name: RuntimeName, more: Grants, now: Moment) {
-        let granted =
-            self.entries.entry(digest).or_insert_with(|| Granted { name: name.clone(), grants: Grants::default(), granted_at: now });
-        granted.name = name;
-        granted.granted_at = now;
-        granted.grants = std::mem::take(&mut granted.grants).with(more);
+    /// Allow the plugin of this digest exactly this.
+    pub(super) fn set(&mut self, digest: Digest, name: RuntimeName, grants: Grants, now: Moment) {
+        if grants.is_nothing() {
+            self.entries.remove(&digest);
+        } else {
+            self.entries.insert(digest, Granted { name, grants, granted_at: now });
+        }
     }
-
-    /// Take everything from the plugin of this digest. Whether it had anything.
-    pub fn revoke(&mut self, digest: &Digest) -> bool {
-        self.entries.remove(digest).is_some()
-    }
-}
-
-const WHAT: &str = "the grants";
-
-fn unreadable(path: &Path, cause: io::Error) -> ConfigError {
-    ConfigError::Unreadable { what: WHAT, path: path.to_owned(), cause }
-}
-
-/// Whether a file or folder can be written by nobody but its owner, who is the user or root.
-fn check_owner(path: &Path, status: &fs::Metadata) -> Result<(), ConfigError> {
-    let untrusted = |why: String, cure: String| Err(ConfigError::Untrusted { path: path.to_owned(), why, cure });
-    let (user, mode) = (geteuid().as_raw(), status.mode() & 0o7777);
-    if status.uid() != user && status.uid() != 0 {
-        return untrusted(
-            format!("it belongs to user {}, and grants have to be your own", status.uid()),
-            format!("chown {user} {}", path.display()),
-        );
-    }
-    // In a folder with the sticky bit nobody can replace what belongs to somebody else.
-    let protected = status.is_dir() && mode & 0o1000 != 0;
-    if mode & 0o022 != 0 && !protected {
-        return untrusted(format!("others can write it (mode {mode:04o})"), format!("chmod go-w {}", path.display()));
-    }
-    Ok(())
-}
-
-fn part_beside(target: &Path) -> PathBuf {
-    let mut random = [0; 8];
-    if getrandom::fill(&mut random).is_err() {
-        random = u64::from(std::process::id()).to_le_bytes();
-    }
-    target.with_file_name(format!(".grants.{:016x}.part", u64::from_le_bytes(random)))
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    // A grant that was given must not be lost, and one that was taken must not come back, when the power fails.
-    file.sync_all()
 }
 
 /// The file as it is written.
@@ -206,8 +129,19 @@ impl From<Granted> for Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt as _,
+    };
+
     use super::*;
-    use crate::policy::Folder;
+    use crate::{config::Register, policy::Folder};
+
+    const NAME: &str = FILE.name;
+
+    fn change<T>(config: &Path, change: impl FnOnce(&mut Register) -> T) -> T {
+        Register::change(config, |register| Ok::<_, ConfigError>(change(register))).unwrap()
+    }
 
     fn grants(text: &str) -> Grants {
         toml::from_str(text).unwrap()
@@ -231,27 +165,28 @@ mod tests {
         let (first, second) =
             (grants("programs = ['git']\nfolders = { '/workspace' = 'read' }"), grants("command = true\nvariables = ['X']"));
         let now = Moment::from_unix_millis(1_790_000_000_000);
-        GrantFile::change(&config, |file| file.grant(digest, name.clone(), first, now)).unwrap();
-        GrantFile::change(&config, |file| file.grant(digest, name, second, now)).unwrap();
+        change(&config, |register| register.grant(digest, &name, first, now)).unwrap();
+        change(&config, |register| register.grant(digest, &name, second, now)).unwrap();
         let file = GrantFile::load(&config).unwrap();
         let both = grants("command = true\nprograms = ['git']\nfolders = { '/workspace' = 'read' }\nvariables = ['X']");
         assert_eq!(file.grants_for(&digest), both);
         assert_eq!(file.grants_for(&Digest::of(b"2")), Grants::default());
         assert_eq!((mode(&config.join(NAME)), mode(&config)), (0o600, 0o700));
-        assert!(GrantFile::change(&config, |file| file.revoke(&digest)).unwrap());
-        assert!(!GrantFile::change(&config, |file| file.revoke(&digest)).unwrap());
+        assert!(change(&config, |register| register.revoke(digest, &name, now)));
+        assert!(!change(&config, |register| register.revoke(digest, &name, now)));
         assert_eq!(GrantFile::load(&config).unwrap().grants_for(&digest), Grants::default());
         assert_eq!(fs::read_dir(&config).unwrap().count(), 2, "a part of a file was left behind");
     }
 
     #[test]
     fn a_second_grant_never_narrows_the_first() {
-        let mut file = GrantFile::default();
+        let mut register = Register::default();
         let (digest, name): (_, RuntimeName) = (Digest::of(b"1"), "bare".parse().unwrap());
         for access in ["write", "read"] {
-            file.grant(digest, name.clone(), grants(&format!("folders = {{ '/workspace' = '{access}' }}")), Moment::now());
+            let more = grants(&format!("folders = {{ '/workspace' = '{access}' }}"));
+            register.grant(digest, &name, more, Moment::now()).unwrap();
         }
-        assert_eq!(file.grants_for(&digest).folders[&Folder::Workspace.into()], Access::Write);
+        assert_eq!(register.grants().grants_for(&digest).folders[&Folder::Workspace.into()], Access::Write);
     }
 
     #[test]
@@ -310,22 +245,5 @@ mod tests {
             write(place.path(), &text);
             assert_eq!(GrantFile::load(place.path()).unwrap_err().to_string(), format!("{}:{expected}", file.display()));
         }
-    }
-
-    #[test]
-    fn grants_given_at_the_same_time_are_all_kept() {
-        let place = tempfile::tempdir().unwrap();
-        std::thread::scope(|scope| {
-            for number in 0..8_u8 {
-                let config = place.path().join("config");
-                scope.spawn(move || {
-                    GrantFile::change(&config, |file| {
-                        file.grant(Digest::of(&[number]), "bare".parse().unwrap(), Grants::default(), Moment::now());
-                    })
-                    .unwrap();
-                });
-            }
-        });
-        assert_eq!(GrantFile::load(&place.path().join("config")).unwrap().entries().len(), 8);
     }
 }

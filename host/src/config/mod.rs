@@ -7,8 +7,8 @@
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
 //! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, `command_line`, variable, place; last `runtime_settings`, grants, and how mistakes are
-//! told: error, nearest.
+//! then what single values mean: duration, `command_line`, variable, place, narrowing; `runtime_settings`; what the user allows: `user_file`,
+//! grants, lock, register; last how mistakes are told: error.
 
 mod command_line;
 mod document;
@@ -20,9 +20,11 @@ mod file;
 mod find;
 mod folders;
 mod grants;
-mod nearest;
+mod lock;
+mod narrowing;
 mod overrides;
 mod place;
+mod register;
 mod resolve;
 mod resolve_environment;
 mod runtime_settings;
@@ -32,6 +34,7 @@ mod sources;
 mod tests;
 #[cfg(test)]
 mod tests_of_mistakes;
+mod user_file;
 mod variable;
 
 pub use duration::{parse_duration, show_duration};
@@ -40,7 +43,8 @@ pub use environment_settings::{Compression, EnvironmentSettings, HostVariables, 
 pub use error::{ConfigError, Origin, Subject};
 pub use folders::Folders;
 pub use grants::{GrantFile, Granted};
-pub use nearest::nearest;
+pub use lock::{LockFile, Pinned};
 pub use overrides::RunOverrides;
+pub use register::Register;
 pub use runtime_settings::check_settings;
 pub use settings::{Deadline, Mode, RunSettings, RuntimeChoice, Stdin};

@@ -13,14 +13,13 @@ use super::{
     ConfigError, Deadline, Mode, RunSettings, RuntimeChoice, Stdin, command_line, duration,
     error::quoted,
     file::{Command, ENVIRONMENT_KEYS, TIMEOUT, json},
-    nearest::distance,
-    place, resolve_environment,
+    narrowing, place, resolve_environment,
     settings::overlay,
     sources::{Sourced, Sources},
     variable,
 };
 use crate::{
-    names::{Bytes, RunId, RuntimeName},
+    names::{Bytes, RunId, RuntimeName, distance},
     policy::Profile,
 };
 
@@ -91,6 +90,7 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         variables,
         environment,
         files: sources.files.iter().map(|file| file.path().to_owned()).collect(),
+        narrowings: narrowing::narrowings(sources)?,
         parts,
         typed_part: typed_part(sources)?,
     })

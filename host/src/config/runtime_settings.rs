@@ -8,8 +8,8 @@ use jsonschema::{
 };
 use serde_json::Value;
 
-use super::{ConfigError, document::join, error::quoted, nearest::nearest};
-use crate::names::RuntimeName;
+use super::{ConfigError, document::join, error::quoted};
+use crate::names::{RuntimeName, nearest};
 
 /// The longest schema, and the longest settings, in bytes of JSON: what the protocol allows.
 const LONGEST: usize = 256 << 10;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     names::{Bytes, RunId, RuntimeName},
-    policy::Profile,
+    policy::{Grants, Narrowing, Profile},
     workspace::GuestPath,
 };
 
@@ -70,6 +70,9 @@ pub struct RunSettings {
     pub environment: EnvironmentSettings,
     /// The files that were read, weakest first.
     pub files: Vec<PathBuf>,
+    /// What the files take from plugins, by name.
+    #[serde(default)]
+    pub(super) narrowings: BTreeMap<RuntimeName, Vec<Narrowing>>,
     /// What the files say to runtimes, by name.
     pub(super) parts: BTreeMap<RuntimeName, Map<String, Value>>,
     /// What was typed for the chosen runtime.
@@ -138,6 +141,13 @@ impl RunSettings {
         let mut settings = self.parts.get(runtime).cloned().unwrap_or_default();
         overlay(&mut settings, self.typed_part.clone());
         Value::Object(settings)
+    }
+
+    /// What the files leave of the grants of a plugin: never more than there was.
+    #[must_use]
+    pub fn narrowed(&self, plugin: &RuntimeName, grants: &Grants) -> Grants {
+        let narrowings = self.narrowings.get(plugin).into_iter().flatten();
+        narrowings.fold(grants.clone(), |grants, narrowing| grants.narrowed(narrowing))
     }
 
     /// All variables of the user's command on this machine: those of the host, all of them or only the basic ones, then the user's own.

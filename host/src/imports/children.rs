@@ -122,8 +122,13 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             Cause::Invalid { field: "command".into(), value: what.clone(), expected: format!("a value that can be given: {reason}") }
         }
         SpawnError::TooLong { .. } => Cause::Quota,
-        SpawnError::SandboxUnavailable { .. }
-        | SpawnError::View { .. }
+        SpawnError::SandboxUnavailable { program, needed, have, why, fix } => Cause::Denied {
+            action: format!("start program `{program}`"),
+            rule: format!("it has to be confined at level `{needed}`, and this machine has proven `{have}`: {why}"),
+            cure: fix.clone(),
+        },
+        SpawnError::View { .. }
+        | SpawnError::Writable { .. }
         | SpawnError::OutsideView { .. }
         | SpawnError::Execute { .. }
         | SpawnError::Supervisor { .. } => Cause::Other,

@@ -24,10 +24,11 @@ use wasmtime_wasi::{
 use super::{
     gate::{Gate, Refusal},
     growth::{Growth, Metered, error_code, file_of},
+    naming::{check_name, depth},
 };
 use crate::{
     names::{Cause, Failure},
-    policy::{Denial, Folder, OpenFolder, Permit, open_folder},
+    policy::{Denial, OpenFolder, Permit, use_path},
 };
 
 /// Listings of folders that a plugin may have open at once; at the limit the next one fails with `insufficient-memory`.
@@ -72,21 +73,19 @@ impl FilesView<'_> {
 
     /// The permit for the folder that a path begins with.
     fn permit(&self, path: &str) -> Result<Permit<OpenFolder>, Denial> {
-        let folder = Folder::ALL
-            .into_iter()
-            .find(|folder| path.strip_prefix(folder.guest_path()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-        folder.and_then(|folder| open_folder(self.files.gate.rights(), folder)).ok_or_else(|| Denial {
-            plugin: self.files.gate.rights().plugin.to_string(),
-            action: format!("use `{path}`"),
-            rule: "the folder is not granted".into(),
-            cure: String::new(),
-        })
+        use_path(self.files.gate.rights(), path)
     }
 
     /// How long a file is, and who pays for what is added; `None` for a folder.
     fn growth(&self, file: &Resource<Descriptor>) -> FsResult<Option<Growth>> {
         let file = file_of(self.wasi.table.get(file)?);
         Ok(file.map(|file| Growth::of(self.files.gate.usage().clone(), file)))
+    }
+
+    /// The right to make a file or folder.
+    fn make(&self, path: &str, name: &str) -> FsResult<()> {
+        check_name(name)?;
+        Ok(self.files.gate.usage().make(depth(path))?)
     }
 
     fn pay_up_to(&self, file: &Resource<Descriptor>, end: u64) -> FsResult<()> {
@@ -117,16 +116,6 @@ impl FilesView<'_> {
         self.files.gate.refuse(import, action, denial);
         ErrorCode::NotPermitted.into()
     }
-}
-
-/// How many levels a guest path lies below its folder of the run. Not resolved: nobody but the host makes links there.
-fn depth(path: &str) -> usize {
-    let levels = path.split('/').skip(2).map(|part| match part {
-        "" | "." => 0,
-        ".." => -1,
-        _ => 1_isize,
-    });
-    usize::try_from(levels.sum::<isize>()).unwrap_or(0)
 }
 
 /// For the record: whether it worked. An error of the file system is an answer like any other.
@@ -204,7 +193,7 @@ impl HostDescriptor for FilesView<'_> {
                     ..
                 }) => {}
                 Ok(_) => return Err(ErrorCode::Unsupported.into()),
-                Err(_) if how.contains(OpenFlags::CREATE) => self.files.gate.usage().make(depth(&path))?,
+                Err(_) if how.contains(OpenFlags::CREATE) => self.make(&path, &name)?,
                 Err(_) => {}
             }
             self.wasi.open_at(folder, follow, name, how, flags).await
@@ -217,7 +206,7 @@ impl HostDescriptor for FilesView<'_> {
         let path = self.path(&folder, &name);
         let action = json!({ "path": path });
         recorded!(self, "wasi:filesystem/types.create-directory-at", path, action, async {
-            self.files.gate.usage().make(depth(&path))?;
+            self.make(&path, &name)?;
             self.wasi.create_directory_at(folder, name).await
         })
     }
@@ -247,6 +236,7 @@ impl HostDescriptor for FilesView<'_> {
         recorded!(self, "wasi:filesystem/types.rename-at", path, action, async {
             let again = Resource::new_borrow(folder.rep());
             let status = self.wasi.stat_at(again, PathFlags::empty(), name.clone()).await?;
+            check_name(&new_name)?;
             let (from, to) = (depth(&path), depth(&to));
             if to > from && status.type_ == DescriptorType::Directory {
                 self.files.gate.usage().deepen(to - from)?;

@@ -2,7 +2,7 @@
 //!
 //! Never: does input or output, or knows what any of these words is used for.
 //! Callers: every room.
-//! Read in order: digest, id, amount, moment, export, channel, ending, failure, secret, size.
+//! Read in order: digest, id, amount, moment, export, channel, ending, failure, secret, size, nearest.
 
 mod amount;
 mod channel;
@@ -12,6 +12,7 @@ mod export;
 mod failure;
 mod id;
 mod moment;
+mod nearest;
 mod secret;
 mod size;
 
@@ -23,5 +24,6 @@ pub use export::Export;
 pub use failure::{Cause, Failure};
 pub use id::{IdError, ProcessHandle, RunId, RuntimeName};
 pub use moment::Moment;
+pub use nearest::{distance, nearest};
 pub use secret::Secret;
 pub use size::{SIZE, parse_size, write_size};

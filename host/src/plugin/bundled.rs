@@ -17,3 +17,6 @@ pub(super) struct BundledPlugin {
 }
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// The component that attacks, for the self-test. No runtime: nobody can name it.
+pub(super) static HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hostile.wasm"));

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::pack::PackError;
-use crate::names::RuntimeName;
+use crate::{
+    names::{Digest, RuntimeName},
+    policy::shell_word,
+};
 
 /// Why a plugin cannot be used, before anything of it ran.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,42 @@ pub enum PluginError {
         first: String,
         /// Who wants it too.
         second: PathBuf,
+    },
+    /// The name means something else where the name of a plugin can stand.
+    #[error("no plugin can be called `{name}`: the word means something else to worldflux")]
+    Reserved {
+        /// The name.
+        name: RuntimeName,
+    },
+    /// The name could be taken for another.
+    #[error("the name `{name}` could be taken for `{other}`, which is another plugin")]
+    Confusable {
+        /// The name.
+        name: RuntimeName,
+        /// The plugin that is there.
+        other: RuntimeName,
+        /// Whether they differ in nothing that a person sees at once.
+        looks_the_same: bool,
+    },
+    /// A file has the name of an added plugin, and is another.
+    #[error("`{path}` calls itself `{name}`, and is not the plugin that you added under this name", path = path.display())]
+    Another {
+        /// The name.
+        name: RuntimeName,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The copy of an added plugin is not what was added.
+    #[error("`{path}` is not the plugin `{name}` that you added: its digest is {found}, and {expected} was added", path = path.display())]
+    Tampered {
+        /// The name.
+        name: RuntimeName,
+        /// The copy.
+        path: PathBuf,
+        /// The digest that was added.
+        expected: Digest,
+        /// The digest that it has.
+        found: Digest,
     },
     /// The file cannot be read.
     #[error("cannot read the plugin `{path}`: {cause}", path = path.display())]
@@ -113,8 +152,16 @@ impl PluginError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unknown { .. } => "`worldflux runtime list` shows them; a plugin file is named by its path, such as ./name.wasm".into(),
-            Self::Unpacked { origin } => format!("worldflux plugin pack {origin} plugin.toml"),
+            Self::Unpacked { origin } => format!("worldflux plugin pack {} plugin.toml", shell_word(origin)),
             Self::Duplicate { second, .. } => format!("leave `{}` out, or change the name in its plugin.toml", second.display()),
+            Self::Reserved { .. } | Self::Confusable { looks_the_same: true, .. } => {
+                "ask its author for another name in its plugin.toml".into()
+            }
+            Self::Confusable { looks_the_same: false, .. } => "if you know both and want both, say so with --similar-name".into(),
+            Self::Another { path, .. } => format!("worldflux plugin update {}", shell_word(&path.display().to_string())),
+            Self::Tampered { name, .. } => {
+                format!("nothing of it was run; `worldflux plugin remove {name}`, and add it again from where you trust")
+            }
             Self::Packing { cause: PackError::CoreModule, .. } => {
                 "build it for wasm32-wasip2, or turn it into a component with `wasm-tools component new`".into()
             }

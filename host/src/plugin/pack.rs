@@ -261,6 +261,7 @@ mod tests {
         assert_eq!(unpack(b"\0asm\x0d"), Err(PackError::Damaged { at: 5 }));
     }
 
+    /// MA01
     #[test]
     fn a_text_that_is_too_long_or_no_text_is_refused() {
         let long = "x".repeat(LONGEST + 1);

@@ -84,6 +84,29 @@ impl Asks {
         Ok(())
     }
 
+    /// What is asked for here and was not in `old`, or less of it was. A new purpose for the same right is no growth.
+    #[must_use]
+    pub fn growth_from(&self, old: &Self) -> Self {
+        let program = |ask: &&ProgramAsk| !old.program.iter().any(|had| had.name == ask.name && ask.during.is_subset(&had.during));
+        let folder = |ask: &&FolderAsk| !old.folder.iter().any(|had| had.path == ask.path && had.access >= ask.access);
+        let within = |ask: &HttpAsk, had: &HttpAsk| {
+            let same = had.scheme == ask.scheme && had.host == ask.host && had.credential == ask.credential;
+            let paths = || ask.paths.iter().all(|path| had.paths.iter().any(|held| held.covers(path)));
+            same && ask.ports.is_subset(&had.ports) && ask.methods.is_subset(&had.methods) && paths()
+        };
+        let resource = |ask: &&ResourceAsk| old.most(ask.most.resource()).is_none_or(|had| ask.most.is_above(had));
+        Self {
+            command: self.command.clone().filter(|_| old.command.is_none()),
+            program: self.program.iter().filter(program).cloned().collect(),
+            folder: self.folder.iter().filter(folder).cloned().collect(),
+            http: self.http.iter().filter(|ask| !old.http.iter().any(|had| within(ask, had))).cloned().collect(),
+            secret: self.secret.iter().filter(|ask| !old.secret.iter().any(|had| had.name == ask.name)).cloned().collect(),
+            device: self.device.iter().filter(|ask| !old.device.iter().any(|had| had.name == ask.name)).cloned().collect(),
+            resource: self.resource.iter().filter(resource).cloned().collect(),
+            variables: self.variables.difference(&old.variables).cloned().collect(),
+        }
+    }
+
     /// The most of a resource that is asked for.
     #[must_use]
     pub fn most(&self, resource: Resource) -> Option<Amount> {
@@ -116,6 +139,32 @@ mod tests {
         assert_eq!(toml::from_str::<Asks>(&toml::to_string(&asks).unwrap()).unwrap(), asks);
     }
 
+    #[test]
+    fn growth_is_what_is_new_or_wider_and_not_what_is_said_in_other_words() {
+        let asks = |text: &str| toml::from_str::<Asks>(text).unwrap();
+        let git = |during: &str| format!("program = [{{ name = 'git', purpose = 'x', during = {during} }}]\n");
+        let http =
+            |methods: &str, path: &str| format!("http = [{{ host = 'a.b', methods = {methods}, paths = ['{path}'], purpose = 'x' }}]\n");
+        let folder = |access: &str| format!("folder = [{{ path = '/env', access = '{access}', purpose = 'x' }}]\n");
+        for (old, new, grows) in [
+            (String::new(), "command = 'x'".to_owned(), true),
+            ("command = 'x'".into(), "command = 'y'".into(), false),
+            ("command = 'x'".into(), String::new(), false),
+            (git("['doctor']"), git("['doctor', 'start']"), true),
+            (git("['doctor', 'start']"), git("['doctor']"), false),
+            (folder("read"), folder("write"), true),
+            (folder("write"), folder("read"), false),
+            (http("['GET']", "/v1"), http("['GET', 'POST']", "/v1"), true),
+            (http("['GET']", "/v1"), http("['GET']", "/v10"), true),
+            (http("['GET']", "/v1"), http("['GET']", "/v1/x"), false),
+            ("variables = ['A']".into(), "variables = ['A', 'B']".into(), true),
+        ] {
+            let growth = asks(&new).growth_from(&asks(&old));
+            assert_eq!(growth != Asks::default(), grows, "from `{old}` to `{new}`");
+        }
+    }
+
+    /// MA01, MA02
     #[test]
     fn what_is_asked_for_twice_or_cannot_be_granted_is_refused() {
         let folder = |path: &str| format!("{{ path = '{path}', access = 'read', purpose = 'x' }}");

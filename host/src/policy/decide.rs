@@ -109,6 +109,27 @@ pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>
     Some(Permit::grant(OpenFolder { folder: name, access }))
 }
 
+/// How the plugin may use a path, as it sees it: by the folder of the run or of this machine that it begins with.
+pub fn use_path(rights: &Rights, path: &str) -> Result<Permit<OpenFolder>, Denial> {
+    let begins = |folder: &Folder| Path::new(path).starts_with(folder.guest_path());
+    if let Some(folder) = Folder::ALL.into_iter().find(begins) {
+        if let Some(permit) = open_folder(rights, folder) {
+            return Ok(permit);
+        }
+        let asked = rights.asks.folder.iter().find(|ask| ask.path == FolderName::Run(folder));
+        let cure = asked.map(|ask| rights.cure(&format!("--folder {folder}={}", ask.access.min(folder.most()).name())));
+        return Err(no_folder(rights, path, cure.unwrap_or_default()));
+    }
+    let covering = rights.grants.machine_folders().filter(|(folder, _)| folder.covers(Path::new(path))).max_by_key(|(_, access)| *access);
+    let (folder, access) = covering.ok_or_else(|| no_folder(rights, path, String::new()))?;
+    Ok(Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access }))
+}
+
+fn no_folder(rights: &Rights, path: &str, cure: String) -> Denial {
+    let shown: String = path.escape_debug().take(200).collect();
+    Denial { plugin: rights.plugin.to_string(), action: format!("use `{shown}`"), rule: "the folder is not granted".into(), cure }
+}
+
 /// The folders of this machine that the plugin may open. The user's grant is enough: a plugin cannot know where somebody's data is.
 #[must_use]
 pub fn open_machine_folders(rights: &Rights) -> Vec<Permit<OpenFolder>> {

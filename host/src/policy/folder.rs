@@ -282,6 +282,7 @@ mod tests {
         error.rsplit_once("granted: ").map(|(_, rule)| rule.to_owned()).unwrap_or(error)
     }
 
+    /// MA02
     #[test]
     fn what_is_more_or_less_than_one_folder_is_refused_with_the_reason() {
         for (text, rule) in [
@@ -316,6 +317,7 @@ mod tests {
         }
     }
 
+    /// FS07
     #[test]
     fn a_folder_covers_what_is_in_it_and_nothing_that_only_begins_like_it() {
         let folder: MachineFolder = "/data/out".parse().unwrap();

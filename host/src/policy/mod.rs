@@ -31,7 +31,9 @@ mod variable;
 pub use action::{HostTool, OpenFolder, StartProcess};
 pub use ask::Asks;
 pub use confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View};
-pub use decide::{CommandRequest, ProgramRequest, compiler, host_tool, open_folder, open_machine_folders, start_command, start_program};
+pub use decide::{
+    CommandRequest, ProgramRequest, compiler, host_tool, open_folder, open_machine_folders, start_command, start_program, use_path,
+};
 pub use denial::{Denial, shell_word};
 pub use device::{Device, DeviceAsk};
 pub use folder::{Access, Folder, FolderAsk, FolderName, MachineFolder};

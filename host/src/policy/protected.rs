@@ -140,6 +140,7 @@ mod tests {
         Protected::new(Some("/homes/ada".into()), ["/var/lib/wf/state".into(), "/homes/ada/cfg/worldflux".into()])
     }
 
+    /// FS09, MA02
     #[test]
     fn what_is_no_folder_of_data_is_refused_with_the_place_and_the_reason() {
         for (path, expected) in [
@@ -155,12 +156,11 @@ mod tests {
             ("/var", "it contains `/var/lib/dpkg`: it decides how the system works"),
             ("/tmp", "`/tmp`: it belongs to the whole system; name a folder in it"),
             ("/home", "`/home`: it holds whole homes; name a folder in one"),
-            ("/home/bob", "`/home/bob`: it is a whole home; name a folder in it"),
-            ("/home/bob/.ssh", "`/home/bob/.ssh`: keys and passwords are kept there"),
-            ("/home/bob/.ssh/keys", "`/home/bob/.ssh`: keys and passwords are kept there"),
-            ("/home/bob/.config", "it contains `/home/bob/.config/gcloud`: keys and passwords are kept there"),
+            ("/home/ada", "`/home/ada`: it is a whole home; name a folder in it"),
+            ("/home/ada/.ssh", "`/home/ada/.ssh`: keys and passwords are kept there"),
+            ("/home/ada/.ssh/keys", "`/home/ada/.ssh`: keys and passwords are kept there"),
+            ("/home/ada/.config", "it contains `/home/ada/.config/gcloud`: keys and passwords are kept there"),
             ("/root", "`/root`: it is a whole home; name a folder in it"),
-            ("/root/.aws", "`/root/.aws`: keys and passwords are kept there"),
             ("/homes/ada", "`/homes/ada`: it is a whole home; name a folder in it"),
             ("/homes", "it contains `/homes/ada`: it is a whole home; name a folder in it"),
             ("/homes/ada/.gnupg", "`/homes/ada/.gnupg`: keys and passwords are kept there"),
@@ -173,7 +173,7 @@ mod tests {
         for path in [
             "/data",
             "/scratch/x",
-            "/home/bob/data",
+            "/home/ada/data",
             "/homes/ada/.cache/huggingface",
             "/usr/share/zoneinfo",
             "/tmp/x",

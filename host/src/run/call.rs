@@ -30,7 +30,7 @@ impl Story {
         let configured = Configured::new(&self.host.environment, &self.resolved.rights, export, wanted);
         Call {
             export,
-            rights: self.resolved.rights.clone(),
+            rights: self.host.rights_left(&self.resolved.file, &self.resolved.rights),
             record: self.record.clone(),
             listener: Arc::new(Watched(self.events.clone())),
             folders: Arc::new(self.folders.clone()),

@@ -67,8 +67,17 @@ impl Host {
             told(&name, &doctored);
             broken_files.insert(name, doctored);
         }
-        let names = self.catalog.entries().into_iter().map(|entry| entry.name);
-        let files = names.filter_map(|name| self.catalog.find(name.as_str()).ok()).collect();
+        let mut files = vec![];
+        for name in self.catalog.entries().into_iter().map(|entry| entry.name) {
+            match self.catalog.find(name.as_str()) {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    let doctored = broken(&error.to_string(), error.hint());
+                    told(name.as_str(), &doctored);
+                    broken_files.insert(name.to_string(), doctored);
+                }
+            }
+        }
         let mut health = self.doctor_files(files, told).await;
         health.extend(broken_files);
         health

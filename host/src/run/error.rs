@@ -7,6 +7,7 @@ use crate::{
     engine::{CallError, LoadError},
     names::{Digest, RuntimeName},
     plugin::PluginError,
+    policy::Level,
     store::StoreError,
     workspace::WorkspaceError,
 };
@@ -72,9 +73,31 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// The strict profile was asked for, and this host cannot keep it.
-    #[error("`--sandbox strict` cannot be kept: this version of worldflux cannot confine a command")]
-    SandboxUnavailable,
+    /// What was typed is not done, for a reason that says itself.
+    #[error("{message}")]
+    Refused {
+        /// Why.
+        message: String,
+        /// What the person can do next; empty where there is nothing.
+        hint: String,
+    },
+    /// The attacks of the self-test could not be made.
+    #[error("the self-test could not be made: {0}")]
+    Selftest(String),
+    /// The strict profile was asked for, and this machine cannot keep it.
+    #[error("`--sandbox strict` cannot be kept: it needs level `{needed}`, and this machine has proven `{have}`: {why}")]
+    SandboxUnavailable {
+        /// The weakest level that is enough.
+        needed: Level,
+        /// The level that was proven.
+        have: Level,
+        /// What keeps this machine from more.
+        why: String,
+        /// What a person can do about it.
+        fix: String,
+        /// The line that makes the proven level enough.
+        lower: String,
+    },
 }
 
 impl RunError {
@@ -83,6 +106,7 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Refused { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Plugin(error) => error.hint(),
             Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
             Self::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. } => {
@@ -92,13 +116,16 @@ impl RunError {
                 Some("`worldflux doctor` tells what this machine lacks".into())
             }
             Self::Load { .. } => Some("build it against the WIT of this version, `worldflux --version` names it".into()),
-            Self::Engine(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
+            Self::Engine(_) | Self::Selftest(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
             Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
             Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
-            Self::SandboxUnavailable => Some("run it with `--sandbox own`, if you trust it as you trust your shell".into()),
+            Self::SandboxUnavailable { have: Level::None, fix, .. } => {
+                Some(format!("{fix}; or use `--sandbox own`, if you trust the command as you trust your shell"))
+            }
+            Self::SandboxUnavailable { have, fix, lower, .. } => Some(format!("{fix}; or be content with `{have}`: {lower}")),
         }
     }
 }

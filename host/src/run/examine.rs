@@ -67,7 +67,7 @@ impl Host {
 
     /// What a run with these settings would do. Nothing is written, made or started, but the probes of the plugin's doctor and plan.
     pub async fn plan(&self, settings: RunSettings) -> Result<Plan, RunError> {
-        let resolved = self.resolve(&settings.runtime.to_string()).await?;
+        let resolved = self.resolve_for(&settings).await?;
         let name = &resolved.description.name;
         let runtime_settings = settings.settings_of(name);
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;

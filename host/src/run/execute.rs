@@ -130,6 +130,7 @@ impl Story {
             let message = format!("plugin fault in `start`: it answered with process `{process}`, which this run does not have");
             return Err(Verdict::new(RunStatus::Failed, ReasonCode::PluginFault, message));
         };
+        self.level = Some(child.level());
         let mut cancelled = self.cancelled.clone();
         let ending = tokio::select! {
             exit = child.wait() => exit.ending,

@@ -10,7 +10,7 @@ use crate::{
     config::RunSettings,
     engine::Cost,
     names::{Ending, Moment},
-    policy::Folder,
+    policy::{Folder, Profile},
     store::{
         self, Body, Capabilities, EnvironmentUsed, Manifest, PluginIdentity, Provenance, Reason, ReasonCode, RecordFile, RuntimeSection,
         SandboxSection, SchemaName,
@@ -76,7 +76,7 @@ impl Story {
                 .and_then(|outcome| outcome.cost)
                 .map(|Cost { amount, basis, is_final }| store::Cost::new(amount, basis, is_final)),
             capabilities: self.capabilities(),
-            sandbox: SandboxSection { profile: self.profile(), level: "process-tree".to_owned() },
+            sandbox: self.sandbox_section(),
             executions: std::mem::take(&mut self.executions),
             environment: self.environment_used.take().map(|(row, reused)| EnvironmentUsed {
                 id: row.id,
@@ -93,6 +93,18 @@ impl Story {
             },
             output_dir: String::new(),
         }
+    }
+
+    /// How the command was confined: as seen, not as wished.
+    fn sandbox_section(&self) -> SandboxSection {
+        let profile = self.profile();
+        let level = match (profile, self.level) {
+            (_, None) if self.execution.is_some() => "remote",
+            (_, None) => "not-started",
+            (Profile::Own, Some(_)) => "process-tree",
+            (Profile::Strict, Some(level)) => level.name(),
+        };
+        SandboxSection { profile, level: level.to_owned() }
     }
 
     /// The runtime, with what the plugin told. A key that would hide what the host says makes the run incomplete.

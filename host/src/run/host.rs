@@ -4,13 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::OnceCell;
 
-use super::error::RunError;
+use super::{added::added_plugins, error::RunError};
 use crate::{
-    config::{Environment, Folders, GrantFile},
+    config::{Environment, Folders, Register},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
-    policy::{Grants, Origin, Rights},
-    sandbox::Launcher,
+    policy::{Grants, Origin, Protected, Rights},
+    sandbox::{Launcher, Proof},
     store::State,
 };
 
@@ -43,11 +43,12 @@ impl Host {
     pub fn open(options: HostOptions) -> Result<Self, RunError> {
         let mut plugins = options.environment.plugin_path();
         plugins.extend(options.plugins);
+        let state = State::open(&options.folders.state)?;
         Ok(Self {
-            state: State::open(&options.folders.state)?,
-            catalog: Catalog::open(&plugins),
+            catalog: Catalog::open(&plugins, added_plugins(&options.folders)?),
             environment: options.environment,
-            launcher: options.launcher,
+            launcher: options.launcher.remembering(state.layout().root().to_owned()),
+            state,
             folders: options.folders,
             engine: OnceCell::new(),
         })
@@ -65,6 +66,20 @@ impl Host {
         &self.catalog
     }
 
+    /// What confines strict commands on this machine, and how that is known. Takes a moment the first time after a restart of the machine.
+    pub async fn proof(&self) -> Arc<Proof> {
+        let launcher = self.launcher.clone();
+        // It starts processes and waits for them.
+        let found = tokio::task::spawn_blocking(move || launcher.proof()).await;
+        found.unwrap_or_else(|_| self.launcher.proof())
+    }
+
+    /// What starts processes.
+    #[must_use]
+    pub const fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
     /// The engine, made when it is needed first.
     pub(super) async fn engine(&self) -> Result<Arc<Engine>, RunError> {
         let make = async || {
@@ -77,18 +92,28 @@ impl Host {
         self.engine.get_or_try_init(make).await.cloned()
     }
 
-    /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for; any other has what
-    /// the user granted to exactly these bytes.
+    /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for, and what the user granted
+    /// to it beside; any other has what the user granted to exactly these bytes.
     pub(super) fn rights(&self, file: &PluginFile) -> Result<Rights, RunError> {
-        let (origin, grants) = match file.source {
-            Source::Bundled => (Origin::Bundled, Grants::all_of(&file.manifest.asks)),
-            Source::File(_) => (Origin::Added, GrantFile::load(&self.folders.config)?.grants_for(&file.digest)),
-        };
+        let granted = Register::load(&self.folders.config)?.grants_for(&file.digest, &self.protected())?;
         let plugin = file.manifest.plugin.name.clone();
-        let typed = match &file.source {
-            Source::Bundled => plugin.to_string(),
-            Source::File(path) => path.display().to_string(),
+        let (origin, grants, typed) = match &file.source {
+            Source::Bundled => (Origin::Bundled, Grants::all_of(&file.manifest.asks).with(granted), plugin.to_string()),
+            Source::Added(_) => (Origin::Added, granted, plugin.to_string()),
+            Source::File(path) => (Origin::Added, granted, path.display().to_string()),
         };
         Ok(Rights { plugin, typed, origin, digest: file.digest, asks: file.manifest.asks.clone(), grants })
+    }
+
+    /// What the plugin may do still, of what it could when the run began: what was revoked since is gone, and what was granted since waits for
+    /// the next run, whose manifest tells. Where the grants cannot be read or believed, nothing.
+    pub(super) fn rights_left(&self, file: &PluginFile, rights: &Arc<Rights>) -> Arc<Rights> {
+        let left = self.rights(file).map_or_else(|_| Grants::default(), |now| now.grants.and(&rights.grants));
+        if left == rights.grants { rights.clone() } else { Arc::new(Rights { grants: left, ..(**rights).clone() }) }
+    }
+
+    /// What nobody can grant on this machine.
+    fn protected(&self) -> Protected {
+        Protected::new(self.environment.home(), [self.folders.state.clone(), self.folders.config.clone()])
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, execute, output, remote, collect,
-//! teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, execute, output,
+//! remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
 //! - A step that fails ends the way to the command, never the way to the manifest: collect, teardown and finish run whatever happened.
@@ -11,6 +11,7 @@
 //! - The context of a run is written to its folder, without the values of variables, so that a later host can tear down what a host that
 //!   was killed had built.
 
+mod added;
 mod build;
 mod call;
 mod cancel;
@@ -34,6 +35,7 @@ mod story;
 mod teardown;
 mod verdict;
 
+pub use added::added_plugins;
 pub use cancel::{Cancel, Canceller};
 pub use doctor::{Doctored, Health, PROBES};
 pub use error::RunError;

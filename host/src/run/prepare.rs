@@ -8,7 +8,7 @@ use crate::{
     engine::Question,
     imports::Folders,
     names::{Moment, RunId},
-    policy::Folder,
+    policy::{Folder, Profile, Rights},
     sandbox::Stdin,
     store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
 };
@@ -20,6 +20,19 @@ pub(super) struct Prepared {
     pub(super) folders: Folders,
     pub(super) stdin: Stdin,
     pub(super) created_at: Moment,
+}
+
+/// Whether the user's command can be confined here as the user wants it. Asked before anything is made: it is no fault of the plugin.
+pub(super) async fn check_sandbox(host: &Host, settings: &RunSettings, rights: &Rights) -> Result<(), RunError> {
+    if settings.sandbox == Profile::Own || rights.grants.is_unconfined() {
+        return Ok(());
+    }
+    let (proof, needed) = (host.proof().await, rights.grants.least());
+    if proof.level.is_enough_for(needed) {
+        return Ok(());
+    }
+    let lower = format!("worldflux plugin grant {} --level {}", rights.typed, proof.level);
+    Err(RunError::SandboxUnavailable { needed, have: proof.level, why: proof.why.clone(), fix: proof.fix.clone(), lower })
 }
 
 /// Check what the user named, then write the run down.

@@ -134,7 +134,7 @@ impl Host {
     pub(super) async fn tear_down(self: &Arc<Self>, question: &Question, release: &EnvironmentRelease) -> Result<(), String> {
         let row = release.row();
         let resolved: Resolved =
-            self.resolve(&question.settings.runtime.to_string()).await.map_err(|error| format!("its plugin cannot be used: {error}"))?;
+            self.resolve_for(&question.settings).await.map_err(|error| format!("its plugin cannot be used: {error}"))?;
         if resolved.file.digest != row.plugin_digest {
             let (now, then) = (resolved.file.digest.short(), row.plugin_digest.short());
             return Err(format!("its plugin `{}` is now {now} and was {then}", question.runtime));

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{error::RunError, host::Host};
 use crate::{
+    config::RunSettings,
     engine::{self, CallError, Description, Plugin},
     imports::{Call, Children, Folders, Listener, Talk},
     names::{Export, RunId},
@@ -36,6 +37,15 @@ impl Host {
         self.make_ready(file).await
     }
 
+    /// The same, with no more rights than the project leaves to the plugin.
+    pub(super) async fn resolve_for(&self, settings: &RunSettings) -> Result<Resolved, RunError> {
+        let mut resolved = self.resolve(&settings.runtime.to_string()).await?;
+        let rights = &resolved.rights;
+        let grants = settings.narrowed(&rights.plugin, &rights.grants);
+        resolved.rights = Arc::new(Rights { grants, ..(**rights).clone() });
+        Ok(resolved)
+    }
+
     pub(super) async fn make_ready(&self, file: PluginFile) -> Result<Resolved, RunError> {
         let engine = self.engine().await?;
         let name = file.manifest.plugin.name.clone();
@@ -44,7 +54,7 @@ impl Host {
             // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
             let load = move || match file.source {
                 Source::Bundled => engine.load_bundled(file.bytes(), file.digest),
-                Source::File(_) => engine.load(file.bytes(), file.digest),
+                Source::Added(_) | Source::File(_) => engine.load(file.bytes(), file.digest),
             };
             tokio::task::spawn_blocking(load).await
         };

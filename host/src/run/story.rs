@@ -20,6 +20,7 @@ use crate::{
     engine::{Engine, Outcome, Question},
     imports::{Children, Folders},
     names::{Ending, Moment, RunId},
+    policy::Level,
     sandbox::Stdin,
     store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
 };
@@ -79,6 +80,8 @@ pub(super) struct Story {
     /// The handle of the user's command, once it was started.
     pub(super) execution: Option<String>,
     pub(super) ending: Option<Ending>,
+    /// What confined the user's command, once it was started on this machine.
+    pub(super) level: Option<Level>,
     pub(super) outcome: Option<Outcome>,
     pub(super) executions: Vec<ExecutionSummary>,
     pub(super) logs: Vec<LogFile>,
@@ -134,9 +137,10 @@ async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 impl Story {
     async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
         host.launcher.prepare(SUPERVISORS);
-        let resolved = host.resolve(&settings.runtime.to_string()).await?;
+        let resolved = host.resolve_for(&settings).await?;
         let runtime_settings = settings.settings_of(&resolved.description.name);
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
+        super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
         let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
@@ -155,6 +159,7 @@ impl Story {
             environment_used: None,
             execution: None,
             ending: None,
+            level: None,
             outcome: None,
             executions: vec![],
             logs: vec![],

@@ -49,6 +49,16 @@ pub enum SpawnError {
         /// The folders that were searched, as in `PATH`; `None` for a name with a `/`.
         path: Option<OsString>,
     },
+    /// A granted tool lies where a command can write, so nobody knows what it is.
+    #[error("program `{program}` is not started: `{}` lies in `{}`, where a program can have put anything", file.display(), folder.display())]
+    Writable {
+        /// The name that was granted.
+        program: String,
+        /// What was found for it.
+        file: PathBuf,
+        /// The folder in which the command can write.
+        folder: PathBuf,
+    },
     /// There is such a file, but it is not executable.
     #[error("`{}` cannot be executed: it is not a file with execute permission", file.display())]
     NotExecutable {
@@ -111,6 +121,7 @@ impl SpawnError {
             Self::OutsideView { .. } => {
                 Some("grant the folder, or use the profile `own` for programs that you trust as you trust your shell".into())
             }
+            Self::Writable { .. } => Some("put a folder of programs that only you can write first in PATH".into()),
             Self::NotFound { path: Some(_), .. } => Some("install it, or give its whole path".into()),
             Self::NotFound { path: None, .. } => Some("a path with `/` counts from the working directory of the command".into()),
             Self::NotExecutable { file } => Some(format!("chmod +x {}, or name its interpreter first", file.display())),

@@ -15,10 +15,12 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
+    interpreter::{Needs, needs},
     options::StartOptions,
     proof::{self, Memory, Proof},
     spare::Spares,
     start::{Placed, Started, start},
+    supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
 use crate::policy::{Confinement, Level, Permit, StartProcess};
@@ -30,6 +32,7 @@ const STACK: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub struct Launcher {
     helper: Arc<Path>,
+    program: Arc<Path>,
     spares: Arc<Spares>,
     proof: Arc<OnceLock<Arc<Proof>>>,
     memory: Option<Arc<Memory>>,
@@ -46,7 +49,15 @@ impl Launcher {
     /// program that runs now, which then has to do so itself.
     #[must_use]
     pub fn with_helper(helper: PathBuf) -> Self {
-        Self { helper: helper.into(), spares: Arc::default(), proof: Arc::default(), memory: None }
+        let helper: Arc<Path> = helper.into();
+        Self { program: Arc::clone(&helper), helper, spares: Arc::default(), proof: Arc::default(), memory: None }
+    }
+
+    /// A launcher whose supervisor is `helper`, a small program that calls only [`dispatch`](super::dispatch), and whose other children of
+    /// this kind are the program that runs now.
+    #[must_use]
+    pub fn with_supervisor(helper: PathBuf) -> Self {
+        Self { helper: helper.into(), ..Self::default() }
     }
 
     /// Keep the proof of what confines strict commands in this folder, which must exist and be writable for this user alone. It is found
@@ -56,10 +67,10 @@ impl Launcher {
         Self { memory: Some(Arc::new(Memory::new(folder))), ..self }
     }
 
-    /// The program that is started as a supervisor.
+    /// The program that is started again for what is no supervisor's work.
     #[must_use]
-    pub fn helper(&self) -> &Path {
-        &self.helper
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Start `count` supervisors in the background, for commands that will be wanted in a moment. Starting one takes longer than a short
@@ -112,16 +123,20 @@ impl Launcher {
     pub fn proof(&self) -> Arc<Proof> {
         let find = || {
             let known = self.memory.as_ref().and_then(|memory| memory.recall(&self.helper));
-            Arc::new(known.unwrap_or_else(|| {
-                let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
-                let proof = proof::probe(&self.helper, place);
-                if let Some(memory) = &self.memory {
-                    memory.keep(&self.helper, &proof);
-                }
-                proof
-            }))
+            Arc::new(known.unwrap_or_else(|| self.prove_again()))
         };
         Arc::clone(self.proof.get_or_init(find))
+    }
+
+    /// The same, found out anew whatever is remembered, which the answer replaces.
+    #[must_use]
+    pub fn prove_again(&self) -> Proof {
+        let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
+        let proof = proof::probe(&self.helper, place);
+        if let Some(memory) = &self.memory {
+            memory.keep(&self.helper, &proof);
+        }
+        proof
     }
 
     fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
@@ -135,7 +150,7 @@ impl Launcher {
     }
 
     /// Decide what confines the process.
-    fn place(&self, process: StartProcess) -> Result<Placed, SpawnError> {
+    fn place(&self, mut process: StartProcess) -> Result<Placed, SpawnError> {
         let Confinement::Strict(view) = &process.confinement else { return Ok(Placed { process, level: Level::None, program: None }) };
         let (proof, needed) = (self.proof(), view.least.0);
         if !proof.level.is_enough_for(needed) {
@@ -143,7 +158,20 @@ impl Launcher {
             let Proof { level, why, fix, .. } = &*proof;
             return Err(SpawnError::SandboxUnavailable { program, needed, have: *level, why: why.clone(), fix: fix.clone() });
         }
-        Ok(Placed { process, level: proof.level, program: None })
+        if proof.level == Level::None {
+            // It asked for no sandbox, and there is none.
+            return Ok(Placed { process, level: Level::None, program: None });
+        }
+        let Needs { program, reads, path_prefix } = needs(&process, view)?;
+        if let Confinement::Strict(view) = &mut process.confinement {
+            view.reads.extend(reads);
+        }
+        if let Some(folder) = path_prefix {
+            let path = search_path(&process);
+            let path = env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)));
+            process.variables.extend(path.ok().map(|path| ("PATH".into(), path)));
+        }
+        Ok(Placed { process, level: proof.level, program })
     }
 }
 

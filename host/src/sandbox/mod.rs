@@ -9,7 +9,7 @@
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher and shows the proof.
 //! Read in order: options, launcher, start, input, helper, spare, child, warden, pump, stream, buffers, wire, encoding, error, proc,
-//! proof, then the supervisor's side.
+//! interpreter, proof, then the supervisor's side.
 
 mod buffers;
 mod child;
@@ -17,6 +17,7 @@ mod encoding;
 mod error;
 mod helper;
 mod input;
+mod interpreter;
 mod launcher;
 mod options;
 mod proc;

@@ -92,8 +92,9 @@ pub(super) struct Following {
 impl Following {
     /// Follow it to its end, and tell everybody who waits for that.
     pub(super) fn follow(self) -> Exit {
-        let exit = self.warden.follow(self.pump, &self.tree_is_gone);
+        let (exit, mut supervisor) = self.warden.follow(self.pump, &self.tree_is_gone);
         self.told.send_replace(Some(exit.clone()));
+        supervisor.reap();
         exit
     }
 }

@@ -82,8 +82,9 @@ impl Warden {
         Self { supervisor, pid, wishes, limits, stage: Stage::Running, cause: None, started, started_at }
     }
 
-    /// Follow to the end, then let the `pump` come to its own, and answer with how it all ended.
-    pub(super) fn follow(mut self, pump: JoinHandle<[Count; 2]>, tree_is_gone: &OwnedFd) -> Exit {
+    /// Follow to the end, then let the `pump` come to its own, and answer with how it all ended. The supervisor is still to be reaped:
+    /// nobody has to wait for that, and the kernel takes its time to put namespaces away.
+    pub(super) fn follow(mut self, pump: JoinHandle<[Count; 2]>, tree_is_gone: &OwnedFd) -> (Exit, Helper) {
         let report = self.watch();
         let ended_at = Moment::now();
         let (kind, mut evidence, duration) = match report {
@@ -116,7 +117,7 @@ impl Warden {
             stderr_bytes: stderr.total,
             truncated: stdout.truncated || stderr.truncated,
         };
-        Exit { ending, duration }
+        (Exit { ending, duration }, self.supervisor)
     }
 
     /// Wait for the report of the end.
@@ -242,14 +243,13 @@ impl Warden {
         }
     }
 
-    /// Let the supervisor end the rest of the tree and itself, then reap it.
+    /// Let the supervisor end the rest of the tree and itself.
     fn clean_up(&mut self) -> bool {
         let in_time = self.supervisor.wait_for_message(CLEAN_UP);
         if !in_time {
             self.supervisor.kill();
             self.supervisor.end_session();
         }
-        self.supervisor.reap();
         in_time
     }
 }

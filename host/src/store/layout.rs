@@ -5,7 +5,7 @@
 //!   state.db                    SQLite: runs, executions, environments, descriptions (also state.db-wal, state.db-shm)
 //!   key                         32 bytes, 0600: authenticates the compiled-code cache
 //!   cache/                      compiled code; every file of it can be made again
-//!   plugins/<64 hex digits>/    one folder for each added component, by its digest
+//!   plugins/<64 hex digits>/    one folder for each added component, by its digest, with a copy of its bytes: plugin.wasm
 //!   plugin-state/<name>/        what a plugin sees as /state
 //!   environments/<id>/          locked as a folder: shared while used, exclusive while built or removed
 //!     tree/                     what a plugin sees as /env
@@ -69,6 +69,12 @@ impl Layout {
     #[must_use]
     pub fn plugin(&self, digest: &Digest) -> PathBuf {
         self.plugins().join(digest.hex())
+    }
+
+    /// The copy of one added component.
+    #[must_use]
+    pub fn component(&self, digest: &Digest) -> PathBuf {
+        self.plugin(digest).join("plugin.wasm")
     }
 
     /// What a plugin keeps across runs.

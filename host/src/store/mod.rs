@@ -3,9 +3,10 @@
 //!
 //! Never: decides what a run does next, calls a plugin, starts a process, reads an environment variable to find its folder.
 //! Callers: run; engine (what kind an execution is); imports (the record); cli (rows and manifests to show).
-//! Read in order: layout, directory, state, schema, error; then run, status, lock, control, execution, description, key;
+//! Read in order: layout, directory, state, component, schema, error; then run, status, lock, control, execution, description, key;
 //! then the folders environment, record, manifest; then log, hashing, flushing and tree.
 
+mod component;
 mod control;
 mod description;
 mod directory;

@@ -59,6 +59,7 @@ fn a_file_in_the_folder_is_read() {
     }
 }
 
+/// PR27
 #[test]
 fn a_link_is_refused_wherever_it_stands_in_the_path() {
     let (place, inside) = place();
@@ -84,6 +85,7 @@ fn a_link_is_refused_wherever_it_stands_in_the_path() {
     assert!(!place.path().join("outside/new").exists() && !place.path().join("outside/made").exists());
 }
 
+/// PR27
 #[test]
 fn a_file_with_a_second_name_is_refused_where_the_caller_says_so() {
     let (place, inside) = place();
@@ -97,6 +99,7 @@ fn a_file_with_a_second_name_is_refused_where_the_caller_says_so() {
     }
 }
 
+/// PR27
 #[test]
 fn what_is_not_a_regular_file_is_refused_without_waiting() {
     let (_place, inside) = place();

@@ -8,12 +8,12 @@ use std::{
 };
 
 use worldflux::{
-    names::EndKind,
-    policy::Level,
+    names::{Bytes, EndKind},
+    policy::{self, Level},
     sandbox::{Launcher, Outcome, SpawnError},
 };
 
-use crate::kit::{launcher, order, quiet, run, shell};
+use crate::kit::{helper, launcher, order, quiet, run, shell};
 
 const NOTHING: [&Path; 0] = [];
 
@@ -40,7 +40,7 @@ fn a_child_says_at_which_level_it_runs() {
 #[test]
 fn a_proof_is_remembered_where_only_its_user_can_have_written_it() {
     let folder = tempfile::tempdir().unwrap();
-    let proof = launcher().remembering(folder.path().into()).proof();
+    let proof = Launcher::with_helper(helper()).remembering(folder.path().into()).proof();
     let file = folder.path().join("sandbox-proof.json");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the bait is gone");
@@ -49,13 +49,13 @@ fn a_proof_is_remembered_where_only_its_user_can_have_written_it() {
     let text = fs::read_to_string(&file).unwrap().replace("read a file that is not granted", "remembered");
     fs::write(&file, &text).unwrap();
     let is_remembered = || {
-        let proof = launcher().remembering(folder.path().into()).proof();
+        let proof = Launcher::with_helper(helper()).remembering(folder.path().into()).proof();
         proof.canaries.iter().any(|canary| canary.tried == "remembered")
     };
     assert!(is_remembered());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o622)).unwrap();
     assert!(!is_remembered(), "somebody else could have written it");
-    assert_eq!(*launcher().remembering(folder.path().into()).proof(), *proof, "what was found out since is kept");
+    assert_eq!(*Launcher::with_helper(helper()).remembering(folder.path().into()).proof(), *proof, "what was found out since is kept");
 
     fs::write(&file, text.replace(env!("CARGO_PKG_VERSION"), "x").replace("\"of\": \"", "\"of\": \"other ")).unwrap();
     assert!(!is_remembered(), "it is of another machine");
@@ -111,12 +111,15 @@ fn a_machine_where_nothing_can_be_tried_has_no_level() {
 }
 
 #[test]
-fn whoever_asks_for_no_sandbox_gets_the_best_there_is() {
-    let mut order = order(["true"]).strict(NOTHING);
-    order.least = Level::None;
+fn a_part_of_this_program_that_needs_no_sandbox_runs_in_the_best_there_is() {
     run(async {
-        let child = order.clone().start(quiet()).await;
+        let permit = policy::compiler(Path::new("/usr/bin/true"), &[], Bytes::gibi(1));
+        let child = launcher().start(permit, quiet()).await.unwrap();
         assert_eq!(child.level(), launcher().proof().level);
         assert_eq!(child.wait().await.ending.kind, EndKind::Exited { code: 0 });
+        let nothing_proven = Launcher::with_helper("/bin/true".into());
+        let permit = policy::compiler(Path::new("/usr/bin/true"), &[], Bytes::gibi(1));
+        let error = nothing_proven.start(permit, quiet()).await.unwrap_err();
+        assert!(matches!(error, SpawnError::Supervisor { .. }), "not refused for the sandbox, but for the helper: {error}");
     });
 }

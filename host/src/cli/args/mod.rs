@@ -5,13 +5,14 @@
 //!
 //! Never: reads a file or a variable, fills in a value that was not typed, prints or exits.
 //! Callers: the other files of cli.
-//! Read in order: top, global, run, runs, environment, runtime, plugin.
+//! Read in order: top, global, run, runs, environment, runtime, rights, plugin.
 
 #![allow(clippy::doc_markdown, reason = "these comments are printed as help, where a backtick around every name is noise")]
 
 mod environment;
 mod global;
 mod plugin;
+mod rights;
 mod run;
 mod runs;
 mod runtime;
@@ -21,8 +22,9 @@ mod top;
 
 pub use environment::{EnvironmentArgs, EnvironmentVerb};
 pub use global::{ColorChoice, GlobalArgs};
-pub use plugin::{FolderGrant, GrantArgs, PackArgs, PluginArgs, PluginVerb};
+pub use plugin::{AddArgs, AuditArgs, GrantArgs, NamedArgs, PackArgs, PluginArgs, PluginVerb, RevokeArgs, UpdateArgs};
+pub use rights::{FolderGrant, RightArgs};
 pub use run::RunArgs;
 pub use runs::{KillArgs, LogsArgs, ManifestArgs, ManifestVerb, StatusArgs};
 pub use runtime::{RuntimeArgs, RuntimeVerb};
-pub use top::{Arguments, CompletionsArgs, ManArgs, Verb};
+pub use top::{Arguments, CompletionsArgs, ManArgs, SelftestArgs, Verb};

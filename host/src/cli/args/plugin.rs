@@ -1,10 +1,11 @@
 //! `worldflux plugin`.
 
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 
-use crate::policy::{Access, Folder, FolderName, Grants, ProgramName};
+use super::rights::RightArgs;
+use crate::names::RunId;
 
 /// `worldflux plugin`.
 #[derive(Debug, Clone, Args)]
@@ -19,22 +20,25 @@ pub struct PluginArgs {
 pub enum PluginVerb {
     /// Put a plugin.toml into a component, so that one file is the whole plugin
     Pack(PackArgs),
-    /// Say what a plugin file is, what it imports and what it asks for, without running it
-    Inspect {
-        /// The plugin
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
+    /// Say what a plugin is, what it imports and asks for, and what that makes possible, without running it
+    #[command(after_help = INSPECT)]
+    Inspect(NamedArgs),
+    /// Keep a copy of a plugin file, so that it can be named; nothing is granted without a yes
+    Add(Box<AddArgs>),
+    /// Forget an added plugin and all that it was granted
+    Remove(NamedArgs),
+    /// Put a new version in the place of an added plugin; what it asks for anew needs a yes
+    Update(UpdateArgs),
+    /// List the plugins and where they came from
+    List,
     /// Allow a plugin some of what it asks for
-    Grant(GrantArgs),
-    /// Take back all that a plugin was granted
-    Revoke {
-        /// The name or the file of the plugin
-        #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
-        plugin: String,
-    },
+    Grant(Box<GrantArgs>),
+    /// Take back what a plugin was granted, all of it or single rights
+    Revoke(Box<RevokeArgs>),
     /// List what was granted
     Grants,
+    /// Tell from the record of a run what its plugin did, and what it was denied
+    Audit(AuditArgs),
 }
 
 /// `worldflux plugin pack`.
@@ -51,77 +55,121 @@ pub struct PackArgs {
     pub output: Option<PathBuf>,
 }
 
-const EXAMPLES: &str = "\
+/// A plugin.
+#[derive(Debug, Clone, Args)]
+pub struct NamedArgs {
+    /// The name or the file of the plugin
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub plugin: String,
+}
+
+const INSPECT: &str = "\
+Examples:
+  worldflux plugin inspect ./stranger.wasm
+  worldflux plugin inspect local --json";
+
+const ADD: &str = "\
+Without a right, and on a terminal, each right that it asks for is put as a question; the answer is no unless you say yes.
+Elsewhere nothing is granted, and the lines that would grant are printed.
+
+Examples:
+  worldflux plugin add ./stranger.wasm
+  worldflux plugin add ./stranger.wasm --command --folder /output=read
+  worldflux plugin add ./mine.wasm --all-asked";
+
+/// `worldflux plugin add`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = ADD)]
+pub struct AddArgs {
+    /// The plugin
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// What it is granted.
+    #[command(flatten)]
+    pub rights: RightArgs,
+    /// Grant all that it asks for
+    #[arg(long, conflicts_with = "rights")]
+    pub all_asked: bool,
+    /// Take it although its name differs from another plugin's in one letter only
+    #[arg(long)]
+    pub similar_name: bool,
+}
+
+const UPDATE: &str = "\
+A new version keeps what was granted to the old one and is still asked for. Each thing that it imports or asks for beyond the old one is shown and
+needs a yes; after a no everything stays as it was. What it asks for anew is not granted by that.
+
+Examples:
+  worldflux plugin update stranger             reads again the file that it was added from
+  worldflux plugin update ./stranger-2.wasm
+  worldflux plugin update stranger --accept-growth";
+
+/// `worldflux plugin update`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = UPDATE)]
+pub struct UpdateArgs {
+    /// The name of an added plugin, or the file of its new version
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub plugin: String,
+    /// Say yes to everything that it imports and asks for anew
+    #[arg(long)]
+    pub accept_growth: bool,
+}
+
+const GRANT: &str = "\
+Without a right, and on a terminal, each right that it asks for and does not have is put as a question.
+
 Examples:
   worldflux plugin grant bare --command
   worldflux plugin grant ./bare.wasm --program git --folder /workspace=read
+  worldflux plugin grant bare --folder /data/sets=read --device gpu --resource memory=16GiB
+  worldflux plugin grant bare --level kernel-filter
   worldflux plugin grant ./bare.wasm --all-asked";
 
 /// `worldflux plugin grant`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
-#[command(group = ArgGroup::new("rights").multiple(true).args(["command", "programs", "folders", "variables"]))]
-#[group(skip)]
+#[command(after_help = GRANT)]
 pub struct GrantArgs {
     /// The name or the file of the plugin
     #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
     pub plugin: String,
-    /// To launch the command that you type
-    #[arg(long)]
-    pub command: bool,
-    /// To start this program
-    #[arg(long = "program", value_name = "NAME")]
-    pub programs: Vec<ProgramName>,
-    /// To see a folder of the run: `/workspace=read`, `/output=write`
-    #[arg(long = "folder", value_name = "FOLDER=ACCESS")]
-    pub folders: Vec<FolderGrant>,
-    /// To set this variable for your command
-    #[arg(long = "variable", value_name = "NAME")]
-    pub variables: Vec<String>,
+    /// What it is granted.
+    #[command(flatten)]
+    pub rights: RightArgs,
     /// All that it asks for
-    #[arg(long, conflicts_with = "rights", required_unless_present = "rights")]
+    #[arg(long, conflicts_with = "rights")]
     pub all_asked: bool,
 }
 
-impl GrantArgs {
-    /// What was typed, one by one; nothing for `--all-asked`.
-    #[must_use]
-    pub fn grants(&self) -> Grants {
-        let mut grants = Grants { command: self.command, ..Grants::default() };
-        grants.programs.extend(self.programs.iter().cloned());
-        grants.variables.extend(self.variables.iter().cloned());
-        for FolderGrant { folder, access } in &self.folders {
-            grants.folders.entry(folder.clone()).and_modify(|held| *held = (*held).max(*access)).or_insert(*access);
-        }
-        grants
-    }
+const REVOKE: &str = "\
+Runs of the plugin that go on are asked to end where everything is revoked; where a single right is, their next call is denied it.
+
+Examples:
+  worldflux plugin revoke bare
+  worldflux plugin revoke bare --program git --folder /data/sets=read";
+
+/// `worldflux plugin revoke`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = REVOKE)]
+pub struct RevokeArgs {
+    /// The name or the file of the plugin
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub plugin: String,
+    /// What is taken; nothing means everything. `--folder X=write` leaves reading.
+    #[command(flatten)]
+    pub rights: RightArgs,
 }
 
-/// A folder and what may be done there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderGrant {
-    /// Which.
-    pub folder: FolderName,
-    /// What.
-    pub access: Access,
-}
+const AUDIT: &str = "\
+Examples:
+  worldflux plugin audit                       the last run
+  worldflux plugin audit 20260501T --json      the run whose id begins like this";
 
-impl FromStr for FolderGrant {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected =
-            || format!("expected {} or an absolute path, and `=read` or `=write`", Folder::ALL.map(Folder::guest_path).join(", "));
-        let (folder, access) = text.rsplit_once('=').ok_or_else(expected)?;
-        let folder: FolderName = folder.parse()?;
-        let access = match access {
-            "read" => Access::Read,
-            "write" => Access::Write,
-            _ => return Err(expected()),
-        };
-        if access > folder.most() {
-            return Err(format!("`{folder}` can only be read"));
-        }
-        Ok(Self { folder, access })
-    }
+/// `worldflux plugin audit`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = AUDIT)]
+pub struct AuditArgs {
+    /// The run [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub run: Option<RunId>,
 }

@@ -134,12 +134,13 @@ fn a_grant_is_typed_right_by_right_or_as_all_that_was_asked() {
     ) else {
         panic!()
     };
-    let grants = grant.grants();
+    let grants = grant.rights.grants();
     assert!(grants.command && !grant.all_asked);
     assert_eq!((grants.programs.len(), grants.variables.len()), (2, 2));
     assert_eq!(grants.folders[&Folder::Workspace.into()], Access::Write);
     assert!(read("plugin grant bare --all-asked").is_ok());
-    assert_eq!(read("plugin grant bare").unwrap_err().kind(), ErrorKind::MissingRequiredArgument);
+    // Without a right each is put as a question.
+    assert!(read("plugin grant bare").is_ok());
     for typed in ["--all-asked --command", "--all-asked --program git", "--all-asked --variable X"] {
         assert_eq!(read(&format!("plugin grant bare {typed}")).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{typed}");
     }
@@ -149,7 +150,17 @@ fn a_grant_is_typed_right_by_right_or_as_all_that_was_asked() {
         ("--folder /usr/lib=write", "`/usr/lib` can only be read"),
         ("--folder /workspace", "and `=read` or `=write`"),
         ("--folder /source=write", "`/source` can only be read"),
+        ("--folder /data/../etc=read", "it has `..` in it"),
         ("--program /bin/sh", "is not a program name"),
+        ("--program *", "is not a program name"),
+        ("--variable LD_PRELOAD", "can make a program run other code"),
+        ("--device kvm", "expected one of gpu"),
+        ("--resource memory=8", "is no amount of memory: expected a size with its unit"),
+        ("--level none", "if you mean it, say --unconfined"),
+        ("--level full --unconfined", "cannot be used with"),
+        ("--http *", "is no target"),
+        ("--http https://*.com", "anybody can have a host below `com`"),
+        ("--secret ../key", "is not the name of a secret"),
     ] {
         let error = read(&format!("plugin grant bare {typed}")).unwrap_err().to_string();
         assert!(error.contains(complaint), "{error}");

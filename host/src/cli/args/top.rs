@@ -53,12 +53,22 @@ pub enum Verb {
     Runtime(RuntimeArgs),
     /// Check this machine, this program and every runtime
     Doctor,
+    /// Attack this very machine, and say what held
+    Selftest(SelftestArgs),
     /// Pack and inspect plugins, and say what they may do
     Plugin(PluginArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a folder
     Man(ManArgs),
+}
+
+/// `worldflux selftest`.
+#[derive(Debug, Clone, Args)]
+pub struct SelftestArgs {
+    /// Also let a hostile plugin, which comes inside this program, try what it can
+    #[arg(long)]
+    pub hostile: bool,
 }
 
 /// `worldflux completions`.

@@ -1,7 +1,7 @@
 //! One component to be compiled, as the host sees it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Seek as _, Write as _},
     pin::pin,
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -36,7 +36,7 @@ const JOBS: usize = 2;
 /// Where components of strangers are compiled.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// In a child of its own, which is the launcher's helper program started again: it has to call [`dispatch`](super::dispatch) at the
+    /// In a child of its own, which is the launcher's program started again: it has to call [`dispatch`](super::dispatch) at the
     /// beginning of its `main`, else every compilation ends with an error that says so.
     Child {
         /// Starts the child.
@@ -88,7 +88,10 @@ async fn in_child(launcher: &Launcher, limits: CompileLimits, component: &[u8]) 
     let input = sealed(component).map_err(|error| LoadError::Compiler(format!("its bytes cannot be handed over: {error}")))?;
     let seconds = limits.processor.as_secs().max(1);
     let arguments = [ARGUMENT.to_owned(), seconds.to_string(), limits.memory.0.to_string()];
-    let permit = policy::compiler(launcher.helper(), &arguments, limits.memory);
+    // Its own path: `/proc/self/exe` means nothing where the compiler sees no other process.
+    let program = fs::canonicalize(launcher.program())
+        .map_err(|error| LoadError::Compiler(format!("the program that compiles, `{}`, is gone: {error}", launcher.program().display())))?;
+    let permit = policy::compiler(&program, &arguments, limits.memory);
     let output = Arc::new(Capture::default());
     let options = StartOptions {
         stdin: Stdin::File(input),

@@ -112,6 +112,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     attempt("device", "open a device that is not granted", Blocked, |_| File::open("/dev/kmsg").map(drop)),
     attempt("descriptors", "use a descriptor of the host", Blocked, |_| inherited()),
     attempt(SURVIVOR, "leave a process behind", Blocked, |to| leave_one_behind(&to.writable.join("lock"))),
+    // Last: after it there is no room for another process.
+    in_namespaces("flood", "have more processes than are granted", Blocked, |_| flood()),
 ];
 
 fn host(to: &Targets) -> io::Result<Pid> {
@@ -144,6 +146,28 @@ fn inherited() -> io::Result<()> {
         number.is_none_or(|number| number > 2) && fs::read_link(entry.path()).is_ok_and(|target| !target.starts_with("/proc"))
     };
     if fs::read_dir("/proc/self/fd")?.flatten().any(is_inherited) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+}
+
+/// Processes that a canary is granted, and how many it tries to have. The kernel rounds a small number up to 301.
+pub(super) const GRANTED: u32 = 300;
+const WANTED: u32 = GRANTED + 100;
+
+/// The processes end with the sandbox.
+fn flood() -> io::Result<()> {
+    for _ in 0..WANTED {
+        // SAFETY: this process has one thread, and the child only waits.
+        unsafe {
+            match libc::fork() {
+                -1 => return Err(io::Error::last_os_error()),
+                0 => {
+                    libc::pause();
+                    libc::_exit(0);
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A process in a session of its own, whose parent is gone, and which would live for a minute.

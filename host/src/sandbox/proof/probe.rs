@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    attacks::{ATTEMPTS, SURVIVOR, UDP},
+    attacks::{ATTEMPTS, GRANTED, SURVIVOR, UDP},
     bait::Bait,
     canary::{CANARY_ARGUMENT, Line, Orders},
     report::{Canary, Outcome, Proof},
@@ -18,6 +18,7 @@ use crate::{
     names::{Channel, EndKind},
     policy::{ChildLimits, Confinement, Least, Level, StartProcess, View},
     sandbox::{
+        error::SpawnError,
         options::{Capture, StartOptions},
         spare::Spares,
         start::{self, Placed},
@@ -55,7 +56,7 @@ fn add(why: &mut String, level: Level, reason: &str) {
     if !why.is_empty() {
         why.push_str("; ");
     }
-    why.push_str(&format!("`{level}`: {reason}"));
+    why.extend(["`", level.name(), "`: ", reason]);
 }
 
 /// What lets a machine that has `level` have more.
@@ -83,7 +84,7 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
         reads: BTreeSet::from([program.clone(), bait.targets.readable.clone()]),
         writes: BTreeSet::from([bait.targets.writable.clone()]),
         least: Least(level),
-        limits: ChildLimits::default(),
+        limits: ChildLimits { processes: GRANTED, ..ChildLimits::default() },
         ..View::default()
     };
     let process = StartProcess {
@@ -95,12 +96,19 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
     let output = Arc::new(Capture::default());
     let options = StartOptions { deadline: Some(PATIENCE), grace: Duration::ZERO, ..StartOptions::new(output.clone()) };
     let placed = Placed { process, level, program: Some(program) };
-    let exit = start::start(helper, &Spares::default(), placed, options).map_err(|error| error.to_string())?.follow();
+    let exit = start::start(helper, &Spares::default(), placed, options).map_err(reason)?.follow();
     if exit.ending.kind != (EndKind::Exited { code: 0 }) {
         let said = shown(String::from_utf8_lossy(&output.bytes(Channel::Stderr)).as_ref());
         return Err(format!("the canary did not come to its end: {:?}, {} {said}", exit.ending.kind, exit.ending.evidence));
     }
     judge(&bait, level, &output.bytes(Channel::Stdout))
+}
+
+fn reason(error: SpawnError) -> String {
+    match error {
+        SpawnError::SandboxUnavailable { why, .. } => why,
+        other => other.to_string(),
+    }
 }
 
 /// What the canary said, and what only the host can see.

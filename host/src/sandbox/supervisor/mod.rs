@@ -19,4 +19,4 @@ mod tree;
 mod watch;
 
 pub use entry::dispatch;
-pub(super) use program::{is_nowhere, search_path};
+pub(super) use program::{Found, is_nowhere, look_at, search_path};

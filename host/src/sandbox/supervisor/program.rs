@@ -63,13 +63,18 @@ pub(in crate::sandbox) fn is_nowhere(process: &StartProcess) -> bool {
     search_path(process).as_bytes().split(|byte| *byte == b':').all(lacks)
 }
 
-enum Found {
+/// What is at a path.
+pub(in crate::sandbox) enum Found {
+    /// A file that can be executed.
     Program,
+    /// Something else.
     NoProgram(io::Error),
+    /// Nothing, as far as can be seen.
     Nothing,
 }
 
-fn look_at(file: &Path) -> Found {
+/// See what is at this path.
+pub(in crate::sandbox) fn look_at(file: &Path) -> Found {
     match file.metadata() {
         Ok(metadata) if !metadata.is_file() => Found::NoProgram(io::ErrorKind::PermissionDenied.into()),
         Ok(_) => match accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS) {

@@ -20,16 +20,16 @@ use crate::{
 /// Start a command in namespaces of its own, with a root folder that holds its view.
 pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     setsid().map_err(of_setup)?;
-    let plan = Plan::new(view, Level::Full)?;
-    confine::enter(view.network)?;
-    let init = Init::start(view.limits.processes).map_err(Failed::confining("start its first process"))?;
+    confine::enter()?;
+    let init = Init::start(view.limits.processes, view.network).map_err(Failed::confining("start its first process"))?;
     // What this process has read is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(of_setup)?;
-    let proc = init.take_proc().map_err(Failed::confining("make a new /proc"))?;
-    confine::build(&plan, &proc, view.limits.memory)?;
-    drop(proc);
+    // While that one works.
+    let plan = Plan::new(view, Level::Full)?;
+    confine::build(&plan, &init, view.limits.memory)?;
     let file = find(launch)?;
     let (mut restriction, told) = Restriction::new(&plan, view.limits, Level::Full)?;
+    init.confirm().map_err(Failed::confining("hide its first process"))?;
     let started = Instant::now();
     let begun = command::start_inside(&launch.process, &file, streams, move || restriction.apply());
     let pid = begun.map_err(|error| told.failure(&error).unwrap_or_else(|| Failed::new(Step::Execute, &error, file)))?;

@@ -28,6 +28,10 @@ pub(super) struct Command {
 pub(super) fn follow(control: &UnixStream, bell: &OwnedFd, command: &Command) {
     let _ = wire::send_report(control, &Report::Started { pid: command.pid.as_raw_pid().cast_unsigned() });
     let (status, asked) = wait_for_end(control, bell, command);
+    if let Tree::Namespace(init) = &command.tree {
+        // It dies while the host hears of the end.
+        init.end();
+    }
     let _ = wire::send_report(control, &Report::Ended { status, asked, ran: command.started.elapsed() });
     end_tree(bell, &command.tree);
 }

@@ -170,7 +170,8 @@ pub struct Capabilities {
 pub struct SandboxSection {
     /// What the command saw of the machine.
     pub profile: Profile,
-    /// By what means, as proven on this machine.
+    /// By what means, as proven on this machine: `full`, `full-bwrap`, `kernel-filter` or `none` for a strict command, `process-tree` for one
+    /// that only its tree holds, `remote` where it ran elsewhere, `not-started`.
     pub level: String,
 }
 

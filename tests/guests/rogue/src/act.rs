@@ -1,6 +1,9 @@
 //! Acts: what is tried, and what came of it.
 
-use crate::{files, network, processes, resources};
+use crate::{
+    broken, files, network, processes, resources,
+    wit::worldflux::runtime::log::{self, Level},
+};
 
 /// Does what `behaviour` says. `None` where it is no act.
 pub fn act(behaviour: &str) -> Option<String> {
@@ -23,6 +26,20 @@ fn try_act(behaviour: &str) -> Option<String> {
         "allocate" => resources::allocate(),
         "handles" => resources::handles(),
         "sleep" => resources::sleep(value),
+        "storm-of-sleeps" => resources::storm_of_sleeps(),
+        "endless-wait" => resources::endless_wait(),
+        "many-writes" => resources::many_writes(),
+        "random" => resources::random(value),
+        "huge-line" => resources::huge_line(),
+        "bad-text" => broken::bad_text(value),
+        "forged-handle" => broken::forged_handle(value),
+        "dropped-handle" => broken::dropped_handle(),
+        "dropped-twice" => broken::dropped_twice(),
+        "hold-and-trap" => {
+            let _file = std::fs::File::create("/output/held");
+            log::write(Level::Info, &processes::launch_with(value), &[]);
+            unreachable()
+        }
         "flood-stdout" => resources::flood_stdout(),
         "flood-stderr" => resources::flood_stderr(),
         "flood-log" => resources::flood_log(),
@@ -42,6 +59,15 @@ fn try_act(behaviour: &str) -> Option<String> {
         "hard-link" => files::hard_link(value),
         "open-at" => files::open_at(value),
         "fill" => files::fill(value),
+        "sparse" => files::sparse(value),
+        "sparse-stream" => files::sparse_stream(value),
+        "append-stream" => files::append_stream(value),
+        "many-files" => files::many_files(value),
+        "deep" => files::deep(value),
+        "deep-by-moving" => files::deep_by_moving(value),
+        "rename" => files::rename(value),
+        "make" => files::make(value),
+        "open-many" => files::open_many(value),
 
         "connect" => network::connect(value),
         "resolve" => network::resolve(value),
@@ -59,6 +85,8 @@ fn try_act(behaviour: &str) -> Option<String> {
         "output-variable" => processes::output_variable(value),
         "output-folder" => processes::output_folder(value),
         "output-nul" => processes::output_nul(),
+        "storm-of-starts" => processes::storm_of_starts(),
+        "launch-many" => processes::launch_many(value),
         "output-many" => processes::output_many(),
         "launch" => processes::launch(value),
         "command" => processes::command(),
@@ -72,11 +100,11 @@ fn try_act(behaviour: &str) -> Option<String> {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn unreachable() -> ! {
+pub fn unreachable() -> ! {
     core::arch::wasm32::unreachable()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn unreachable() -> ! {
+pub fn unreachable() -> ! {
     std::process::abort()
 }

@@ -10,6 +10,7 @@
 //! `describe` gets no settings. What it does stands in the marker below, which a test overwrites in the binary.
 
 mod act;
+mod broken;
 mod files;
 mod lie;
 mod network;
@@ -37,7 +38,42 @@ use wit::{
 #[used]
 static DESCRIBE: [u8; 48] = *b"rogue-describe:                                 ";
 
+/// What it calls itself: the text after the colon, without spaces. Tests make a hundred of it.
+#[used]
+static NAME: [u8; 32] = *b"rogue-name:rogue                ";
+
+/// The text of a marker. Volatile, because a test changes it in the binary.
+fn marked<const N: usize>(marker: &'static [u8; N]) -> String {
+    // SAFETY: the static is initialised and never written.
+    let bytes = unsafe { std::ptr::read_volatile(marker) };
+    String::from_utf8_lossy(&bytes).split_once(':').map_or(String::new(), |(_, rest)| rest.trim().to_owned())
+}
+
 struct Rogue;
+
+/// The length of a text on whose release the guest traps: after its answer was given, when the memory of the answer is freed.
+pub const FATAL: usize = 123_457;
+
+struct Allocator;
+
+// SAFETY: the system's allocator, but for one length.
+unsafe impl std::alloc::GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: std::alloc::Layout) {
+        if layout.size() == FATAL {
+            act::unreachable();
+        }
+        // SAFETY: as above.
+        unsafe { std::alloc::System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 /// Does what the settings say for `export`, and gives what is to be reported and the behaviour, if it is a lie.
 fn behave(settings: &str, export: &str) -> (Option<String>, String) {
@@ -70,7 +106,7 @@ fn rogue(report: Option<String>) -> Vec<Detail> {
 impl Guest for Rogue {
     fn describe() -> Description {
         let honest = Description {
-            name: "rogue".into(),
+            name: marked(&NAME),
             version: "0.1.0".into(),
             summary: "does what a plugin must not do, one thing at a time".into(),
             settings_schema: r#"{"type":"object","additionalProperties":{"type":"string"}}"#.into(),
@@ -78,10 +114,7 @@ impl Guest for Rogue {
             paths: PathMapping::HostPaths,
             details: vec![],
         };
-        // SAFETY: the static is initialised and never written; volatile, because a test changes it in the binary.
-        let marker = unsafe { std::ptr::read_volatile(&raw const DESCRIBE) };
-        let text = String::from_utf8_lossy(&marker).into_owned();
-        let behaviour = text.split_once(':').map_or("", |(_, rest)| rest.trim());
+        let behaviour = &marked(&DESCRIBE);
         let report = act::act(behaviour);
         lie::describe(Description { details: rogue(report), ..honest }, behaviour)
     }

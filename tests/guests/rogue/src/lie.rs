@@ -79,6 +79,7 @@ pub fn doctor(honest: Finding, behaviour: &str) -> Result<Vec<Finding>, Failure>
         "control" => one(Finding { message: CONTROL.into(), remedy: Some(CONTROL.into()), ..honest }),
         "nul" => one(Finding { message: "a\0b".into(), ..honest }),
         "huge-text" => one(Finding { message: "x".repeat(HUGE), ..honest }),
+        "trap-after" => one(Finding { message: "x".repeat(crate::FATAL), ..honest }),
         "duplicate" => Ok(vec![honest.clone(), honest]),
         "huge-list" => Ok((0..MANY).map(|number| Finding { check: number.to_string(), ..honest.clone() }).collect()),
         "nothing" => Ok(vec![]),
@@ -127,6 +128,8 @@ pub fn poll(honest: Observation, behaviour: &str) -> Result<Observation, Failure
         "unknown" => Ok(Observation { phase: Phase::Unknown, ..honest }),
         "backwards" => Ok(Observation { phase: Phase::Ended(ending), observed_at: u64::MAX, ..honest }),
         "huge-output" => Ok(Observation { output: chunk(vec![b'x'; HUGE]), ..honest }),
+        // SAFETY: none. The host has to see that no memory of the guest is as long.
+        "false-length" => Ok(Observation { output: chunk(unsafe { Vec::from_raw_parts(8 as *mut u8, 1 << 28, 1 << 28) }), ..honest }),
         "many-chunks" => Ok(Observation { output: vec![chunk(vec![]).remove(0); MANY], ..honest }),
         "huge-cursor" => Ok(Observation { next: "c".repeat(1 << 20), ..honest }),
         "nul-cursor" => Ok(Observation { next: "a\0b".into(), ..honest }),

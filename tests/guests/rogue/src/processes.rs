@@ -87,6 +87,29 @@ pub fn output_many() -> String {
     format!("ok: {good} of {} answers", answers.len())
 }
 
+/// Ten thousand short programs, one after the other, as fast as they are started.
+pub fn storm_of_starts() -> String {
+    let (mut good, mut late, mut other) = (0, 0, 0);
+    for _ in 0..10_000 {
+        match process::output(&program("true")) {
+            Ok(_) => good += 1,
+            Err(Failure { cause: Cause::Unavailable(Some(_)), .. }) => late += 1,
+            Err(_) => other += 1,
+        }
+    }
+    format!("ok: {good} started, {late} told to come later, {other} refused")
+}
+
+/// A program, launched until it is refused.
+pub fn launch_many(line: &str) -> String {
+    for count in 0..10_000 {
+        if let Err(failure) = process::launch(&with_arguments(line)) {
+            return format!("denied: after {count}: {}", report("launch", Err::<(), _>(failure)));
+        }
+    }
+    "ok: 10000 live".into()
+}
+
 pub fn launch(name: &str) -> String {
     report(&format!("launch {name}"), process::launch(&program(name)))
 }

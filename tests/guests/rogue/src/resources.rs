@@ -78,6 +78,43 @@ pub fn sleep(seconds: &str) -> String {
     "ok: slept".into()
 }
 
+/// Waits for what is there already, ten million times.
+pub fn storm_of_sleeps() -> String {
+    for _ in 0..10_000_000 {
+        monotonic_clock::subscribe_duration(0).block();
+    }
+    "ok: 10000000 sleeps".into()
+}
+
+/// Waits for what never comes.
+pub fn endless_wait() -> String {
+    monotonic_clock::subscribe_duration(u64::MAX).block();
+    "ok: five hundred years have passed".into()
+}
+
+/// A million writes of one byte.
+pub fn many_writes() -> String {
+    let mut output = std::io::stdout();
+    for _ in 0..1_000_000 {
+        if output.write_all(b"x").and_then(|()| output.flush()).is_err() {
+            return "denied: standard output is closed".into();
+        }
+    }
+    "ok: 1000000 writes".into()
+}
+
+/// So many random bytes in one call.
+pub fn random(bytes: &str) -> String {
+    let bytes = crate::wit::wasi::random::random::get_random_bytes(bytes.parse().unwrap_or(1 << 30));
+    format!("ok: {} random bytes", bytes.len())
+}
+
+/// 100 MB as one line of the log.
+pub fn huge_line() -> String {
+    log::write(Level::Info, &"x".repeat(FLOOD * PIECE), &[]);
+    "ok: 100 MB in one line".into()
+}
+
 pub fn flood_stdout() -> String {
     let piece = vec![b'x'; PIECE];
     for _ in 0..FLOOD {

@@ -20,6 +20,7 @@ use rustix::{
 
 use super::{
     devices,
+    init::Init,
     plan::{Access, Plan},
     system,
 };
@@ -41,13 +42,16 @@ struct Piece {
 /// Make the planned root folder, and enter it. Nothing of the host is left that is not in the plan.
 ///
 /// `memory` bounds what can be written to the folders that are in memory.
-pub(in crate::sandbox::supervisor) fn build(plan: &Plan, proc: &OwnedFd, memory: Option<Bytes>) -> Result<(), Failed> {
+pub(in crate::sandbox::supervisor) fn build(plan: &Plan, init: &Init, memory: Option<Bytes>) -> Result<(), Failed> {
     // Nothing that is mounted here may appear outside, and nothing outside here.
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(Failed::confining("make mounts private"))?;
     let pieces = open_pieces(plan)?;
+    // Made meanwhile. Not later: a new one is refused to whoever has none any more.
+    let proc = init.take_proc().map_err(Failed::confining("make the rest of its namespaces, and a new /proc"))?;
+    init.join().map_err(Failed::confining("go into its namespaces"))?;
     let root = Root::new(memory).map_err(Failed::confining("make a root folder"))?;
-    root.furnish(proc, plan.network).map_err(Failed::confining("furnish the root folder"))?;
+    root.furnish(&proc, plan.network).map_err(Failed::confining("furnish the root folder"))?;
     for (link, target) in plan.links.iter().filter(|(link, _)| !plan.is_inside(link)) {
         root.link(link, target).map_err(|error| Failed::new(Step::View, &error.into(), link))?;
     }

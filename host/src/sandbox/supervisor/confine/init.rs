@@ -16,7 +16,8 @@ use rustix::{
     process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior, set_parent_process_death_signal},
 };
 
-use super::{capabilities, filesystem::set_attributes, limits};
+use super::{capabilities, filesystem::set_attributes, limits, namespaces};
+use crate::policy::Network;
 
 /// The first process of a sandbox, as the supervisor has it: a child that is not reaped yet, so that its number is its own.
 ///
@@ -25,25 +26,26 @@ use super::{capabilities, filesystem::set_attributes, limits};
 pub(in crate::sandbox::supervisor) struct Init {
     pid: Pid,
     control: UnixStream,
+    network: Network,
 }
 
 impl Init {
     /// Start it, in the namespaces that this process has just made for its children.
     ///
     /// `processes` bounds how many there can be inside, where the kernel can bound that.
-    pub(in crate::sandbox::supervisor) fn start(processes: u32) -> io::Result<Self> {
+    pub(in crate::sandbox::supervisor) fn start(processes: u32, network: Network) -> io::Result<Self> {
         let (control, other) = UnixStream::pair()?;
         // SAFETY: this process has one thread, so everything that the child finds in memory is whole.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
-                live(&other, processes);
+                live(&other, processes, network);
                 // SAFETY: ends this process at once, as meant: what is on its stack belongs to the supervisor.
                 unsafe { libc::_exit(0) }
             }
             pid => {
                 let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-                Ok(Self { pid, control })
+                Ok(Self { pid, control, network })
             }
         }
     }
@@ -67,6 +69,17 @@ impl Init {
         Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
     }
 
+    /// Go into its namespaces, and let it hide. Only now: nobody can follow a process that is hidden.
+    pub(in crate::sandbox::supervisor) fn join(&self) -> io::Result<()> {
+        namespaces::join(self.pid, self.network)?;
+        (&self.control).write_all(&[0])
+    }
+
+    /// Wait until it is hidden. Nothing of the sandbox may run before.
+    pub(in crate::sandbox::supervisor) fn confirm(&self) -> io::Result<()> {
+        (&self.control).read_exact(&mut [0])
+    }
+
     /// Send `signal` to every process of the sandbox, in one stroke: none of them can fork out of reach meanwhile.
     pub(in crate::sandbox::supervisor) fn pass_on(&self, signal: Signal) {
         // Fails only if it is over, and everything with it.
@@ -80,13 +93,16 @@ impl Init {
     }
 }
 
-/// The life of the first process: make `/proc`, then pass on signals until the supervisor is gone.
-fn live(control: &UnixStream, processes: u32) {
+/// The life of the first process: make namespaces and `/proc`, then pass on signals until the supervisor is gone.
+fn live(control: &UnixStream, processes: u32, network: Network) {
     // Nobody inside can end or stop it: the kernel keeps signals without a handler from the first process of a namespace. Those that
     // nobody waits for are its children then, and are gone at once when they end.
     // SAFETY: no handler is installed, only one taken away.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-    let begun = set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from).and_then(|()| proc(processes));
+    let begun = set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(io::Error::from)
+        .and_then(|()| namespaces::make_others(network))
+        .and_then(|()| proc(processes));
     let told = match begun {
         Ok(proc) => give(control, &proc),
         Err(error) => {
@@ -94,14 +110,18 @@ fn live(control: &UnixStream, processes: u32) {
             control.write_all(&error.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes())
         }
     };
+    let mut control = control;
+    let joined = control.read_exact(&mut [0]);
     // Not readable for anybody inside, and without a right: what the supervisor had in memory is here too.
     let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if told.is_err() || hidden.is_err() || capabilities::drop_all().is_err() {
+    if told.is_err() || joined.is_err() || hidden.is_err() || capabilities::drop_all().is_err() {
         return;
     }
     close_all_but(control);
+    if control.write_all(&[0]).is_err() {
+        return;
+    }
     let mut signal = [0; 4];
-    let mut control = control;
     while control.read_exact(&mut signal).is_ok() {
         // SAFETY: a plain system call. Reaches everybody inside but this process.
         unsafe { libc::kill(-1, i32::from_ne_bytes(signal)) };

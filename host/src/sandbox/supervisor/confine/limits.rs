@@ -1,18 +1,21 @@
 //! What a strict command may use up.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
 };
 
 use rustix::{
     fs::{Mode, OFlags, openat},
-    process::{Resource, Rlimit, getrlimit, setrlimit},
+    process::{Resource, Rlimit, getrlimit, getuid, setrlimit},
     system::uname,
 };
 
-use crate::{names::Bytes, policy::ChildLimits};
+use crate::{
+    names::Bytes,
+    policy::{ChildLimits, Level},
+};
 
 /// Open descriptors of one process. Stops a command from using up the descriptors of the whole machine.
 const DESCRIPTORS: u64 = 65_536;
@@ -23,6 +26,9 @@ const OURS: u32 = 2;
 /// The smallest number that the kernel takes for the processes of a namespace.
 const FEWEST: u32 = 301;
 
+/// The largest.
+const MOST: u32 = 1 << 22;
+
 /// Bound the processes of a whole namespace, by its own `/proc`; root as well, for whom the usual limit is void.
 ///
 /// Kernels before 6.14 have one number for the whole machine there, which must stay as it is.
@@ -31,12 +37,12 @@ pub(super) fn bound_processes(proc: &OwnedFd, processes: u32) -> io::Result<()> 
         return Ok(());
     }
     let file = openat(proc, "sys/kernel/pid_max", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let most = processes.saturating_add(OURS).max(FEWEST).min(1 << 22);
+    let most = processes.saturating_add(OURS).clamp(FEWEST, MOST);
     File::from(file).write_all(most.to_string().as_bytes())
 }
 
 /// Whether `kernel.pid_max` belongs to a process namespace.
-pub(super) fn has_number_per_namespace() -> bool {
+fn has_number_per_namespace() -> bool {
     let release = uname();
     let mut numbers = release.release().to_str().unwrap_or_default().split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 14)
@@ -68,8 +74,21 @@ fn lower(resource: Resource, most: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: least(current), maximum: least(maximum) })?)
 }
 
-/// Most processes of the user, as the kernel counts them; `None` where the kernel would count others as well.
-pub(super) fn processes(most: u32, level: crate::policy::Level) -> Option<u32> {
-    // Inside of a user namespace those of the namespace are counted, else all of the user.
-    (level != crate::policy::Level::KernelFilter).then(|| most.saturating_add(OURS))
+/// Most processes of the user, as the kernel counts them; `None` where it counts none, as for root outside of a namespace.
+pub(super) fn processes(most: u32, level: Level) -> Option<u32> {
+    match level {
+        // Those of the user on the whole machine are counted, so what runs already has to have its place.
+        Level::KernelFilter if getuid().is_root() => None,
+        Level::KernelFilter => Some(most.saturating_add(threads_of_the_user())),
+        // Those of the namespace are counted.
+        _ => Some(most.saturating_add(OURS)),
+    }
+}
+
+fn threads_of_the_user() -> u32 {
+    let user = getuid().as_raw();
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
+    let own = folders.filter(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.uid() == user));
+    let threads = own.map(|folder| fs::read_dir(folder.join("task")).map_or(0, Iterator::count)).sum::<usize>();
+    u32::try_from(threads).unwrap_or(u32::MAX)
 }

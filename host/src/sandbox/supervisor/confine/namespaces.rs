@@ -3,14 +3,14 @@
 
 use std::{
     fs, io,
-    os::fd::{AsRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socket_with},
-    process::{getgid, getuid},
+    process::{Pid, PidfdFlags, getgid, getuid, pidfd_open},
     system::sethostname,
-    thread::{UnshareFlags, set_thread_groups, unshare_unsafe},
+    thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_spaces, set_thread_groups, unshare_unsafe},
 };
 
 use crate::{policy::Network, sandbox::supervisor::failed::Failed};
@@ -22,30 +22,41 @@ pub(super) const HOST_NAME: &str = "sandbox";
 ///
 /// The user stays the same: the files of the user are the user's, and no other user exists inside. Root is mapped to itself as well, since
 /// the files of root are its own; what makes root powerful are capabilities, and the command has none.
-pub(in crate::sandbox::supervisor) fn enter(network: Network) -> Result<(), Failed> {
+pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
     let (user, group) = (getuid(), getgid());
     if user.is_root() {
-        // The groups of a user cannot be given up inside, those of root here. They are only rights to files.
-        set_thread_groups(&[]).map_err(Failed::confining("give up groups"))?;
+        // Rights to files that root does not need. A user cannot give up groups, and neither can root in some containers.
+        let _ = set_thread_groups(&[]);
     }
-    let network_too = if network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
-    let all = network_too
-        | UnshareFlags::NEWUSER
-        | UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS
-        | UnshareFlags::NEWCGROUP;
+    let first = UnshareFlags::NEWUSER | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
     // SAFETY: the flag that needs care, the one for descriptors, is not among them.
-    unsafe { unshare_unsafe(all) }.map_err(Failed::confining("make namespaces"))?;
+    unsafe { unshare_unsafe(first) }.map_err(Failed::confining("make namespaces"))?;
     map("setgroups", "deny")?;
     map("uid_map", &format!("{user} {user} 1", user = user.as_raw()))?;
-    map("gid_map", &format!("{group} {group} 1", group = group.as_raw()))?;
-    sethostname(HOST_NAME.as_bytes()).map_err(Failed::confining("name the sandbox: capabilities in a new user namespace are refused"))?;
-    if network == Network::Machine {
-        return Ok(());
+    map("gid_map", &format!("{group} {group} 1", group = group.as_raw()))
+}
+
+/// Make the rest of the namespaces. The first process of the sandbox does that while the supervisor makes the root folder, since a network
+/// takes as long as all the others together.
+pub(super) fn make_others(network: Network) -> io::Result<()> {
+    let own = if network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
+    let others = own | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
+    // SAFETY: as above.
+    unsafe { unshare_unsafe(others) }?;
+    sethostname(HOST_NAME.as_bytes())?;
+    match network {
+        Network::None => loopback_up(),
+        Network::Machine => Ok(()),
     }
-    loopback_up().map_err(Failed::confining("switch on the loopback device"))
+}
+
+/// Go where the first process of the sandbox has gone.
+pub(super) fn join(first: Pid, network: Network) -> io::Result<()> {
+    use ThreadNameSpaceType as Kind;
+    let first = pidfd_open(first, PidfdFlags::empty())?;
+    let own = if network == Network::None { Kind::NETWORK } else { Kind::empty() };
+    let others = own | Kind::INTER_PROCESS_COMMUNICATION | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME | Kind::CONTROL_GROUP;
+    Ok(move_into_thread_name_spaces(first.as_fd(), others)?)
 }
 
 fn map(file: &str, text: &str) -> Result<(), Failed> {
@@ -57,8 +68,8 @@ fn loopback_up() -> io::Result<()> {
     let socket: OwnedFd = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: all zeroes are a valid value of this type, which has numbers and characters only.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
-        *to = from.cast_signed().into();
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = libc::c_char::from_ne_bytes([*from]);
     }
     request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP).unwrap_or(1);
     // SAFETY: the request is of the type that this command reads, and outlives the call.

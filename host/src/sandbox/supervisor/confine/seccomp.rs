@@ -95,6 +95,9 @@ const TIOCSTI: u64 = 0x5412;
 /// The same for the consoles of a machine, with a selection.
 const TIOCLINUX: u64 = 0x541C;
 
+/// The first call of the x32 kind.
+const FIRST_X32: u32 = 0x4000_0000;
+
 /// The filters, in the order in which they are installed.
 pub(super) struct Filters([BpfProgram; 2]);
 
@@ -154,7 +157,6 @@ fn guard() -> Vec<sock_filter> {
     if !cfg!(target_arch = "x86_64") {
         return vec![];
     }
-    const FIRST_X32: u32 = 0x4000_0000;
     let statement = |code: u32, jt, jf, k| sock_filter { code: u16::try_from(code).unwrap_or_default(), jt, jf, k };
     vec![
         // The number of the call is the first field.

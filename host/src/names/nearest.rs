@@ -2,6 +2,7 @@
 
 /// The candidate that is nearest to `word`, if one is near: at most one letter in three, and at least one, is changed, added, left out
 /// or swapped with its neighbour.
+#[must_use]
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let most = (word.chars().count() / 3).max(1);
     let near = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
@@ -9,7 +10,8 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 }
 
 /// How many letters to change, add, leave out or swap with a neighbour (optimal string alignment).
-pub(super) fn distance(one: &str, other: &str) -> usize {
+#[must_use]
+pub fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -1,0 +1,118 @@
+//! Asks and grants in words, and as the options that grant them.
+
+use crate::policy::{Access, Asks, Device, FolderName, Grants, Level, shell_word};
+
+/// One right that a plugin asks for.
+pub(in crate::cli) struct Right {
+    /// In words, with the plugin's own reason. A stranger wrote that.
+    pub(in crate::cli) words: String,
+    /// The option that grants it.
+    pub(in crate::cli) option: String,
+    /// What that is; `None` where it cannot be granted yet.
+    pub(in crate::cli) grants: Option<Grants>,
+}
+
+/// Every right that is asked for.
+pub(in crate::cli) fn rights(asks: &Asks) -> Vec<Right> {
+    let mut rights = vec![];
+    let mut add = |words: String, option: String, grants: Grants| rights.push(Right { words, option, grants: Some(grants) });
+    if let Some(purpose) = &asks.command {
+        add(format!("{COMMAND}: {}", purpose.as_str()), "--command".into(), Grants { command: true, ..Grants::default() });
+    }
+    for ask in &asks.program {
+        let during: Vec<_> = ask.during.iter().map(|export| export.name()).collect();
+        let words = format!("to start `{}` during {}: {}", ask.name, during.join(", "), ask.purpose.as_str());
+        add(words, format!("--program {}", ask.name), Grants { programs: [ask.name.clone()].into(), ..Grants::default() });
+    }
+    for ask in &asks.folder {
+        let access = ask.access.min(ask.path.most());
+        let words = format!("{}: {}", folder(&ask.path, access), ask.purpose.as_str());
+        let option = format!("--folder {}", shell_word(&format!("{}={}", ask.path, access.name())));
+        add(words, option, Grants { folders: [(ask.path.clone(), access)].into(), ..Grants::default() });
+    }
+    for ask in &asks.device {
+        let words = format!("{}: {}", device(ask.name), ask.purpose.as_str());
+        add(words, format!("--device {}", ask.name), Grants { devices: [ask.name].into(), ..Grants::default() });
+    }
+    for ask in &asks.resource {
+        let words = format!("to use up to {}: {}", ask.most, ask.purpose.as_str());
+        add(words, format!("--resource {}", ask.most), Grants { resources: [ask.most].into_iter().collect(), ..Grants::default() });
+    }
+    for name in &asks.variables {
+        let option = format!("--variable {}", shell_word(name));
+        add(variable(name), option, Grants { variables: [name.clone()].into(), ..Grants::default() });
+    }
+    for ask in &asks.http {
+        let methods: Vec<_> = ask.methods.iter().map(|method| method.name()).collect();
+        let targets: Vec<_> = ask.targets().iter().map(ToString::to_string).collect();
+        let credential = ask.credential.as_ref().map(|name| format!(" with secret `{name}`")).unwrap_or_default();
+        let words = format!("to {} {}{credential}: {}", methods.join(", "), targets.join(", "), ask.purpose.as_str());
+        let option = targets.iter().map(|target| format!("--http {}", shell_word(target))).collect::<Vec<_>>().join(" ");
+        rights.push(Right { words, option, grants: None });
+    }
+    for ask in &asks.secret {
+        let words = format!("to have secret `{}` used, unseen: {}", ask.name, ask.purpose.as_str());
+        rights.push(Right { words, option: format!("--secret {}", ask.name), grants: None });
+    }
+    rights
+}
+
+/// What a plugin asks for, a line each, with its reason.
+pub(in crate::cli) fn asked(asks: &Asks) -> Vec<String> {
+    let line = |right: Right| if right.grants.is_none() { format!("{} (not possible yet)", right.words) } else { right.words };
+    rights(asks).into_iter().map(line).collect()
+}
+
+/// The options of what is asked for and not granted, and could be.
+pub(in crate::cli) fn not_granted(asks: &Asks, held: &Grants) -> Vec<Right> {
+    let lacks = |right: &Right| right.grants.as_ref().is_some_and(|grants| held.clone().with(grants.clone()) != *held);
+    rights(asks).into_iter().filter(lacks).collect()
+}
+
+/// What the user allows, a line each.
+pub(in crate::cli) fn granted(grants: &Grants) -> Vec<String> {
+    let mut lines = vec![];
+    if grants.command {
+        lines.push(COMMAND.to_owned());
+    }
+    lines.extend(grants.programs.iter().map(|name| format!("to start `{name}`")));
+    lines.extend(grants.folders.iter().map(|(name, access)| folder(name, *access)));
+    lines.extend(grants.devices.iter().map(|name| device(*name)));
+    lines.extend(grants.variables.iter().map(|name| variable(name)));
+    lines.extend(grants.resources.amounts().iter().map(|amount| format!("to use up to {amount}")));
+    match grants.level {
+        Some(Level::None) => lines.push(UNCONFINED.to_owned()),
+        Some(level) => lines.push(format!("to start programs at level {level} or above")),
+        None => {}
+    }
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines
+}
+
+const COMMAND: &str = "to launch the command that you type";
+
+const UNCONFINED: &str = "to start programs UNCONFINED: they can do whatever you can do on this machine";
+
+fn folder(name: &FolderName, access: Access) -> String {
+    let whose = if matches!(name, FolderName::Machine(_)) { "your folder " } else { "" };
+    format!("to {} {whose}{name}", verb(access))
+}
+
+fn device(device: Device) -> String {
+    match device {
+        Device::Gpu => "to let its programs use the graphics processors".to_owned(),
+    }
+}
+
+fn variable(name: &str) -> String {
+    format!("to set variable {name} for your command")
+}
+
+const fn verb(access: Access) -> &'static str {
+    match access {
+        Access::Read => "read",
+        Access::Write => "read and write",
+    }
+}
