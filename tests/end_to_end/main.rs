@@ -27,4 +27,5 @@ mod recipe;
 mod rights;
 mod runtimes;
 mod secret;
+mod strict;
 mod verbs;

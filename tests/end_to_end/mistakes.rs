@@ -118,8 +118,6 @@ fn a_value_that_cannot_be_meant_is_refused() {
     refused(&place, &["--env", "=x"], 2, &["--env"]);
     refused(&place, &["--artifact", "../*"], 2, &["`../*`"]);
     refused(&place, &["--sandbox", "none"], 2, &["--sandbox", "`none`"]);
-    // Better refused than not kept.
-    refused(&place, &["--sandbox", "strict"], 2, &["`--sandbox strict`"]);
 }
 
 // T-W08: missing exports; and everything else that a file can be instead of a plugin.
