@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
 };
@@ -23,7 +22,12 @@ fn the_commands_of_the_readme_print_what_it_says() {
     let place = tempfile::tempdir().unwrap();
     let here = place.path().join("here");
     fs::create_dir(&here).unwrap();
-    symlink(root().join("tests"), here.join("tests")).unwrap();
+    // A copy: a strict command does not see what a link out of its workspace leads to.
+    let recipe = "tests/recipes/pendulum";
+    fs::create_dir_all(here.join(recipe)).unwrap();
+    for file in fs::read_dir(root().join(recipe)).unwrap().map(Result::unwrap).filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), here.join(recipe).join(file.file_name())).unwrap();
+    }
     let mut tried = 0;
     for (command, shown) in console("README.md") {
         let Some(arguments) = command.strip_prefix(BY_CARGO).or_else(|| command.strip_prefix("worldflux ")) else { continue };
