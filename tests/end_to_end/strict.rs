@@ -60,6 +60,33 @@ fn a_link_that_a_command_puts_in_place_of_its_output_changes_nothing_outside() {
 }
 
 #[test]
+fn a_whole_home_is_no_workspace_for_somebody_who_is_not_trusted() {
+    let place = Place::new();
+    let home = place.work().parent().unwrap().to_owned();
+    let refused = answer(place.command(["run", "--sandbox", "strict", "--", "true"]).current_dir(&home)).expect(2);
+    assert!(refused.stderr.contains("it is a whole home") && refused.stderr.contains("--workspace DIR"), "{}", refused.stderr);
+    let above = place.type_in(["run", "--sandbox", "strict", "--output", place.state().to_str().unwrap(), "--", "true"]).expect(2);
+    assert!(above.stderr.contains("worldflux keeps there what it decides by"), "{}", above.stderr);
+    answer(place.command(["run", "--", "true"]).current_dir(&home)).expect(0);
+}
+
+#[test]
+fn a_project_opens_nothing_outside_of_it_to_a_strict_command() {
+    let place = Place::new();
+    let secret = secret(&place);
+    let folder = Path::new(&secret).parent().unwrap().display().to_string();
+    std::os::unix::fs::symlink(&folder, place.work().join("link")).unwrap();
+    for line in ["workspace = 'link'", &format!("source = '{folder}'"), &format!("stdin = '{secret}'"), "output = 'link/{run_id}'"] {
+        place.write("worldflux.toml", format!("sandbox = 'strict'\ncommand = 'cat'\n{line}\n"));
+        let refused = place.type_in(["run"]).expect(2);
+        assert!(refused.stderr.contains("a project cannot open what lies outside of it"), "{line}: {}", refused.stderr);
+    }
+    // The user can.
+    let typed = place.type_in(["run", "--output", "out", "--stdin", &secret]).expect(0);
+    assert_eq!(typed.text(), "hunter2");
+}
+
+#[test]
 fn where_user_namespaces_are_refused_strict_is_refused_and_a_weaker_level_is_the_users_choice() {
     let place = Place::new();
     let without = |line: &[&str]| {

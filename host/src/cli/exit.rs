@@ -139,6 +139,7 @@ impl Exit {
             | RunError::Refused { .. }
             | RunError::Config(_)
             | RunError::Stdin { .. }
+            | RunError::TooMuch { .. }
             | RunError::Folder(_)
             | RunError::SandboxUnavailable { .. } => Self::Blocked,
             RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }

@@ -47,4 +47,4 @@ pub use lock::{LockFile, Pinned};
 pub use overrides::RunOverrides;
 pub use register::Register;
 pub use runtime_settings::check_settings;
-pub use settings::{Deadline, Mode, RunSettings, RuntimeChoice, Stdin};
+pub use settings::{Deadline, Mode, Place, RunSettings, RuntimeChoice, Stdin};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    ConfigError, RunSettings, Stdin,
+    ConfigError, Place, RunSettings, Stdin,
     sources::{Sourced, absolute},
 };
 use crate::{
@@ -44,6 +44,32 @@ impl RunSettings {
         let probe: RelativePath = name.parse().map_err(|error| unwritable(cause_of(error)))?;
         root.create_file(&probe).map_err(|error| unwritable(cause_of(error)))?;
         fs::remove_file(self.output.join(name)).map_err(unwritable)
+    }
+
+    /// The first place that the project named, and not the user, and that lies outside of the project: what it is, and where. Links are
+    /// followed. Workspace, source and output have to exist.
+    pub fn reaches_out(&self) -> Result<Option<(&'static str, PathBuf)>, ConfigError> {
+        let real =
+            |what, path: &Path| fs::canonicalize(path).map_err(|cause| ConfigError::Unreadable { what, path: path.to_owned(), cause });
+        let mut inside = vec![real("the folder of the run file", &self.project)?];
+        let stdin = match &self.stdin {
+            Stdin::File(path) => Some(("the standard input", path, Some(Place::Stdin))),
+            Stdin::Empty | Stdin::Own => None,
+        };
+        let places = [
+            ("the workspace", &self.workspace, Some(Place::Workspace)),
+            ("the source folder", &self.source, None),
+            ("the output directory", &self.output, Some(Place::Output)),
+        ];
+        for (what, path, place) in places.into_iter().chain(stdin) {
+            let path = real(what, path)?;
+            if place.is_some_and(|place| self.typed_places.contains(&place)) {
+                inside.push(path);
+            } else if !inside.iter().any(|folder| path.starts_with(folder)) {
+                return Ok(Some((what, path)));
+            }
+        }
+        Ok(None)
     }
 
     /// Replace the folders of the run by where they really are, following links here for the last time: a command that later puts a link in

@@ -1,7 +1,7 @@
 //! From what was written to what is meant: the run.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     path::{Path, PathBuf},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    ConfigError, Deadline, Mode, RunSettings, RuntimeChoice, Stdin, command_line, duration,
+    ConfigError, Deadline, Mode, Place, RunOverrides, RunSettings, RuntimeChoice, Stdin, command_line, duration,
     error::quoted,
     file::{Command, ENVIRONMENT_KEYS, TIMEOUT, json},
     narrowing, place, resolve_environment,
@@ -89,6 +89,8 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         commit: globs(commit)?.unwrap_or_default(),
         variables,
         environment,
+        project: home.to_owned(),
+        typed_places: typed_places(overrides),
         files: sources.files.iter().map(|file| file.path().to_owned()).collect(),
         narrowings: narrowing::narrowings(sources)?,
         parts,
@@ -97,6 +99,12 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
 }
 
 const RUN_ID: &str = "letters, digits, `.`, `_` and `-`, at most 64, the first a letter or a digit";
+
+fn typed_places(overrides: &RunOverrides) -> BTreeSet<Place> {
+    let typed =
+        [(Place::Workspace, &overrides.workspace), (Place::Output, &overrides.output), (Place::Stdin, &overrides.stdin)].into_iter();
+    typed.filter(|(_, text)| text.is_some()).map(|(place, _)| place).collect()
+}
 
 fn client_run_id(text: &str) -> Result<String, &'static str> {
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic());

@@ -1,7 +1,7 @@
 //! What is meant: one run, checked, with nothing left to guess.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fmt,
     path::{Path, PathBuf},
@@ -70,6 +70,10 @@ pub struct RunSettings {
     pub environment: EnvironmentSettings,
     /// The files that were read, weakest first.
     pub files: Vec<PathBuf>,
+    /// The folder of the strongest of them, or the current directory where there is none: what a project is.
+    pub project: PathBuf,
+    /// Which of the places of the run the user typed. The others were named by the project.
+    pub typed_places: BTreeSet<Place>,
     /// What the files take from plugins, by name.
     #[serde(default)]
     pub(super) narrowings: BTreeMap<RuntimeName, Vec<Narrowing>>,
@@ -77,6 +81,18 @@ pub struct RunSettings {
     pub(super) parts: BTreeMap<RuntimeName, Map<String, Value>>,
     /// What was typed for the chosen runtime.
     pub(super) typed_part: Map<String, Value>,
+}
+
+/// A file or folder of this machine that a run names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The folder that the command runs in.
+    Workspace,
+    /// Where results go.
+    Output,
+    /// What the command reads.
+    Stdin,
 }
 
 /// Which runtime.

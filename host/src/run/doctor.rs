@@ -16,7 +16,7 @@ use crate::{
     imports::{Call, Folders},
     names::{Export, RuntimeName},
     plugin::PluginFile,
-    policy::Folder,
+    policy::{Folder, Profile},
 };
 
 /// Programs that a doctor usually asks at once. Whoever makes the launcher of a host does well to have their supervisors started, before
@@ -136,7 +136,10 @@ impl Host {
     /// A doctor without a run sees the current directory as its workspace and the plugin's own folder, as far as they are granted.
     fn doctor_call(&self, resolved: &resolve::Resolved) -> Result<Call, RunError> {
         let mut folders = BTreeMap::from([(Folder::State, self.state.plugin_state_folder(&resolved.description.name)?)]);
-        if let Ok(current) = crate::config::Environment::current_directory() {
+        // A person asks from anywhere, from home above all; a stranger's plugin then has no workspace.
+        let current = crate::config::Environment::current_directory().ok();
+        let is_shown = |path: &std::path::PathBuf| self.too_much(&resolved.rights, Profile::Own, path).is_none();
+        if let Some(current) = current.and_then(|path| path.canonicalize().ok()).filter(is_shown) {
             folders.insert(Folder::Workspace, current);
         }
         let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;

@@ -62,6 +62,16 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A folder of the run holds more than a strict command may see.
+    #[error("{what} `{path}` cannot be shown to a strict command or to a plugin that you added: {rule}", path = path.display())]
+    TooMuch {
+        /// Which folder.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// What it holds.
+        rule: String,
+    },
     /// A folder of the run cannot be opened.
     #[error(transparent)]
     Folder(#[from] WorkspaceError),
@@ -119,6 +129,10 @@ impl RunError {
             Self::Engine(_) | Self::Selftest(_) => Some("`worldflux doctor` tells what this machine lacks".into()),
             Self::Call { plugin, .. } => Some(format!("`worldflux runtime info {plugin}` shows where the plugin came from")),
             Self::Impostor { .. } => Some("ask the author for a build whose plugin.toml and code agree".into()),
+            Self::TooMuch { .. } => Some(
+                "work in a folder of its own, or name what is meant yourself, with `--workspace DIR`, `--output DIR` or `--stdin FILE`"
+                    .into(),
+            ),
             Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),

@@ -72,6 +72,12 @@ impl Host {
         let runtime_settings = settings.settings_of(name);
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         settings.check_places()?;
+        for (what, path) in [("the workspace", &settings.workspace), ("the source folder", &settings.source)] {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            if let Some(rule) = self.too_much(&resolved.rights, settings.sandbox, &real) {
+                return Err(RunError::TooMuch { what, path: real, rule });
+            }
+        }
         let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
         let folders = Arc::new(Folders::open(folders)?);
         let call = |export| Ok::<_, RunError>(Call { folders: folders.clone(), ..self.call_outside_of_a_run(export, &resolved.rights)? });

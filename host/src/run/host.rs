@@ -1,6 +1,9 @@
 //! Everything that runs share: the state directory, the plugins, the engine, the user's grants.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::OnceCell;
 
@@ -9,7 +12,7 @@ use crate::{
     config::{Environment, Folders, Register},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
-    policy::{Grants, Origin, Protected, Rights},
+    policy::{Grants, Origin, Profile, Protected, Rights},
     sandbox::{Launcher, Proof},
     store::State,
 };
@@ -110,6 +113,15 @@ impl Host {
     pub(super) fn rights_left(&self, file: &PluginFile, rights: &Arc<Rights>) -> Arc<Rights> {
         let left = self.rights(file).map_or_else(|_| Grants::default(), |now| now.grants.and(&rights.grants));
         if left == rights.grants { rights.clone() } else { Arc::new(Rights { grants: left, ..(**rights).clone() }) }
+    }
+
+    /// Why the folder at `path` is not for a plugin with `rights`, or for a command that the user wants confined: it holds a whole home, keys,
+    /// or what worldflux decides by. `None` where it is, and for whoever sees all that the user's shell does.
+    pub(super) fn too_much(&self, rights: &Rights, wanted: Profile, path: &Path) -> Option<String> {
+        match rights.profile(wanted) {
+            Profile::Own => None,
+            Profile::Strict => self.protected().rule(path),
+        }
     }
 
     /// What nobody can grant on this machine.

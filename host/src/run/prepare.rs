@@ -41,6 +41,7 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
     settings.check_places()?;
     settings.prepare_output()?;
     settings.follow_links()?;
+    check_places(host, settings, &resolved.rights)?;
     let logs = settings.output.join("logs");
     fs::create_dir_all(&logs).map_err(|cause| RunError::Output { path: logs, cause })?;
     let created_at = Moment::now();
@@ -62,6 +63,28 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
     }
     let (record, folders) = begun?;
     Ok(Prepared { lock, record, folders, stdin, created_at })
+}
+
+/// Whether the folders of the run can be shown to somebody who is not trusted: none of them may hold more than the data of a project.
+fn check_places(host: &Host, settings: &RunSettings, rights: &Rights) -> Result<(), RunError> {
+    for (what, path) in
+        [("the workspace", &settings.workspace), ("the source folder", &settings.source), ("the output directory", &settings.output)]
+    {
+        if let Some(rule) = host.too_much(rights, settings.sandbox, path) {
+            return Err(RunError::TooMuch { what, path: path.clone(), rule });
+        }
+    }
+    if rights.profile(settings.sandbox) == Profile::Own {
+        return Ok(());
+    }
+    match settings.reaches_out()? {
+        None => Ok(()),
+        Some((what, path)) => {
+            let rule =
+                format!("the run file of `{}` names it, and a project cannot open what lies outside of it", settings.project.display());
+            Err(RunError::TooMuch { what, path, rule })
+        }
+    }
 }
 
 /// The record and the folders of a run that is written down.
