@@ -203,7 +203,6 @@ impl Attack {
 
     fn launch(&self) -> CommandLaunch {
         CommandLaunch {
-            kind: ExecutionKind::Command,
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),

@@ -74,7 +74,7 @@ except OSError as error:
 fn the_supervisor_tells_nobody_what_it_starts() {
     let order = shell("cat /proc/$PPID/environ; tr '\\0' ' ' < /proc/$PPID/cmdline").variable("TOKEN", "hunter2");
     let shown = run(order.output(|_| ())).stdout();
-    assert!(shown.ends_with("worldflux __child "), "{shown}");
+    assert!(shown.ends_with(concat!("worldflux __child-", env!("CARGO_PKG_VERSION"), " ")), "{shown}");
     assert!(!shown.contains("hunter2") && !shown.contains("PATH"), "{shown}");
 }
 

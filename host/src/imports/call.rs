@@ -14,7 +14,7 @@ use crate::{
     names::{Export, Failure},
     policy::{Access, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Sink, StartOptions},
-    store::{ExecutionKind, Record},
+    store::Record,
     workspace::{GuestPath, Root, WorkspaceError},
 };
 
@@ -49,8 +49,6 @@ pub struct Call {
 
 /// The user's command, ready to be launched once.
 pub struct CommandLaunch {
-    /// What it is for: a setup line may change the environment, which others only read.
-    pub kind: ExecutionKind,
     /// What the user typed.
     pub argv: Vec<OsString>,
     /// Its variables, whole.
@@ -109,16 +107,15 @@ impl Folders {
     }
 
     /// What the user's command sees of them where it is strict: workspace and output to change, sources, assets and the environment to
-    /// read. A setup line is there to change the environment.
-    pub(super) fn seen_by_command(&self, kind: ExecutionKind) -> Places {
-        let environment = if kind == ExecutionKind::Setup { Access::Write } else { Access::Read };
+    /// read. Also a setup line only reads the environment: a later run, which may be trusted, is given the same one.
+    pub(super) fn seen_by_command(&self) -> Places {
         let mut places = Places::default();
         for (folder, access) in [
             (Folder::Workspace, Access::Write),
             (Folder::Output, Access::Write),
             (Folder::Source, Access::Read),
             (Folder::Assets, Access::Read),
-            (Folder::Env, environment),
+            (Folder::Env, Access::Read),
         ] {
             self.see(&mut places, folder, Some(access));
         }

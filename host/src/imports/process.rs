@@ -136,7 +136,7 @@ impl ProcessContext {
             path_prefix: path_prefix?,
             working_directory,
             profile: command.map_or(self.call.profile, |command| command.profile),
-            places: command.map(|command| self.call.folders.seen_by_command(command.kind)).unwrap_or_default(),
+            places: self.call.folders.seen_by_command(),
         })
     }
 

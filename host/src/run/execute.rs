@@ -79,7 +79,6 @@ impl Story {
             stdin: if matches!(execution.stdin, Stdin::Empty) { StdinKind::Empty } else { StdinKind::Host(None) },
         };
         let launch = CommandLaunch {
-            kind: execution.kind,
             argv: execution.argv.iter().map(Into::into).collect(),
             variables: self.command_variables(),
             working_directory: settings.workspace.clone(),

@@ -121,7 +121,9 @@ fn explain(report: io::Result<Report>, launch: &Launch) -> SpawnError {
         Ok(Report::Failed { step, errno, file }) => (step, errno, file),
         Ok(_) => return failed("start the command")(io::Error::from(io::ErrorKind::InvalidData)),
         Err(error) if is_gone(&error) => {
-            let source = io::Error::other("the supervisor ended without an answer: it must call `dispatch` first in its `main`");
+            let source = io::Error::other(
+                "the supervisor ended without an answer: it must be of this version, and call `dispatch` first in its `main`",
+            );
             return SpawnError::Supervisor { what: "start the command", source };
         }
         Err(error) => return failed("start the command")(error),
