@@ -44,6 +44,7 @@ fn main() -> Result<()> {
         ("runtime list", &workspace, &few, &["runtime", "list"][..], Bound::Ratio(1.0)),
         ("runtime doctor local", &workspace, &few, &["runtime", "doctor", "local"], Bound::Ratio(1.0)),
         ("run -- true", &workspace, &few, &["run", "--", "true"], Bound::Ratio(3.0)),
+        ("run --sandbox strict -- true", &workspace, &few, &["run", "--sandbox", "strict", "--", "true"], Bound::Ratio(4.0)),
         ("run -- true, in this repository", &repository, &few, &["run", "--", "true"], Bound::None),
         ("run -- true, after 1,000 runs", &workspace, &many, &["run", "--", "true"], Bound::Ratio(3.0)),
         ("runs, of 1,000", &workspace, &many, &["runs"], Bound::None),
