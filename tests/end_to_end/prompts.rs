@@ -8,7 +8,9 @@ use crate::{guests::guest, kit::Place};
 
 /// Runs a program on a terminal of its own; for each pair of arguments waits for the first to be shown, and types the second.
 const TYPIST: &str = r"
-import os, pty, sys
+import os, pty, signal, sys
+# Whoever runs these tests in the background has it ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 answers = [line.split('|') for line in sys.argv[1].split('\n') if line]
 pid, terminal = pty.fork()
 if pid == 0:

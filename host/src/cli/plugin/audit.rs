@@ -78,6 +78,7 @@ pub(super) fn audit(context: &Context, run: Option<&RunId>) -> Result<Exit, RunE
         }
     }
     match unused {
+        Some(_) if held == Grants::default() => line("unused", "nothing was granted"),
         Some(unused) if unused.is_empty() => line("unused", "every right was used"),
         Some(unused) => unused.iter().for_each(|right| line("unused", right)),
         None => line("unused", "not known: the run has no manifest"),
