@@ -23,6 +23,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// The component that attacks, which the self-test uses as well as the tests.
 const HOSTILE: &str = "tests/guests/rogue";
 
+/// What the program and its supervisor have in common: two builds that differ in it do not understand each other.
+const SPOKEN: [&str; 2] = ["src/sandbox", "src/policy"];
+
 fn main() -> Result<(), Problem> {
     let host = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = host.parent().ok_or_else(|| Problem("the host has to lie beside `plugins`".into()))?.to_owned();
@@ -30,6 +33,7 @@ fn main() -> Result<(), Problem> {
     let plugins = root.join("plugins");
     let names = plugin_names(&plugins)?;
 
+    println!("cargo::rustc-env=WORLDFLUX_SUPERVISOR={}", fingerprint(&host)?);
     watch(&host, &root, &plugins, &names);
     ensure_target()?;
     build(&root, &plugins, &out.join("guests"))?;
@@ -40,6 +44,25 @@ fn main() -> Result<(), Problem> {
     }
     table.push_str("];\n");
     write(&out.join("bundled.rs"), table.as_bytes())
+}
+
+/// Digest of everything in [`SPOKEN`], shortened.
+fn fingerprint(host: &Path) -> Result<String, Problem> {
+    let mut folders: Vec<PathBuf> = SPOKEN.map(|folder| host.join(folder)).to_vec();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|error| Problem::at(&folder, &error))? {
+            let path = entry.map_err(|error| Problem::at(&folder, &error))?.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut digest = sha2::Sha256::new();
+    for file in &files {
+        digest.update(fs::read(file).map_err(|error| Problem::at(file, &error))?);
+    }
+    let digest = digest.finalize();
+    Ok(digest.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
 }
 
 /// The folders of `plugins` that hold a plugin, in order.
@@ -59,6 +82,7 @@ fn plugin_names(plugins: &Path) -> Result<Vec<String>, Problem> {
 /// Names exactly what the plugins are made from: a folder that is built into would make every build look changed.
 fn watch(host: &Path, root: &Path, plugins: &Path, names: &[String]) {
     let mut paths = vec![host.join("build.rs"), host.join("src/plugin/pack.rs"), root.join("wit")];
+    paths.extend(SPOKEN.map(|folder| host.join(folder)));
     paths.extend(["Cargo.toml", "Cargo.lock"].map(|file| plugins.join(file)));
     paths.extend(["Cargo.toml", "Cargo.lock", "plugin.toml", "src"].map(|file| root.join(HOSTILE).join(file)));
     for name in names.iter().map(String::as_str).chain(["sdk"]) {

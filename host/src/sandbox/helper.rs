@@ -141,6 +141,12 @@ impl Helper {
         let _ = self.process.wait();
     }
 
+    /// Whether it is over without having begun: a program that does not know the argument that it was given, and says so by its exit
+    /// code. To be asked when its socket is at its end. A supervisor of this build answers before it ends.
+    pub(super) fn is_of_another_build(&mut self) -> bool {
+        self.process.wait().is_ok_and(|status| status.code() == Some(1))
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.process)
     }

@@ -132,7 +132,7 @@ impl Launcher {
     #[must_use]
     pub fn prove_again(&self) -> Proof {
         let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
-        let proof = proof::probe(&self.helper, place);
+        let proof = proof::probe(&self.program, place);
         if let Some(memory) = &self.memory {
             memory.keep(&self.helper, &proof);
         }
@@ -141,7 +141,7 @@ impl Launcher {
 
     fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
         let placed = self.place(process)?;
-        let started = start(&self.helper, &self.spares, placed, options);
+        let started = start(&self.helper, &self.program, &self.spares, placed, options);
         if let (Err(SpawnError::SandboxUnavailable { .. }), Some(memory)) = (&started, &self.memory) {
             // What was proven does not hold any more.
             memory.forget();

@@ -36,7 +36,13 @@ pub(super) struct Placed {
 }
 
 /// Start the supervisor, and the command by it.
-pub(super) fn start(helper: &Path, spares: &Spares, placed: Placed, options: StartOptions) -> Result<Started, SpawnError> {
+pub(super) fn start(
+    helper: &Path,
+    program_itself: &Path,
+    spares: &Spares,
+    placed: Placed,
+    options: StartOptions,
+) -> Result<Started, SpawnError> {
     let Placed { process, level, program } = placed;
     if program.is_none() && is_nowhere(&process) {
         // The supervisor would say the same, for the price of starting it.
@@ -59,7 +65,14 @@ pub(super) fn start(helper: &Path, spares: &Spares, placed: Placed, options: Sta
 
     let mut supervisor = spares.take().map_or_else(|| Helper::start(helper), Ok).map_err(failed("start the supervisor"))?;
     let launch = Launch { process, shares_terminal, level, program };
-    let report = supervisor.launch(&launch, &[child_stdin, child_stdout, child_stderr]);
+    let streams = [child_stdin, child_stdout, child_stderr];
+    let mut report = supervisor.launch(&launch, &streams);
+    if report.as_ref().is_err_and(is_gone) && helper != program_itself && supervisor.is_of_another_build() {
+        // Left there by an earlier build or installation. This very program always fits.
+        supervisor = Helper::start(program_itself).map_err(failed("start the supervisor"))?;
+        report = supervisor.launch(&launch, &streams);
+    }
+    drop(streams);
     let Ok(Report::Started { pid }) = report else {
         supervisor.kill();
         if report.is_err() {

@@ -1,7 +1,7 @@
 //! What host and supervisor say to each other.
 //!
 //! The launch goes over the control socket and not over the supervisor's command line, which everybody on the machine can read. Both sides
-//! are of the same version, which the first argument of a supervisor says, so the format has none.
+//! are of the same build, which the first argument of a supervisor says, so the format has none.
 
 use std::{
     ffi::OsStr,
@@ -27,9 +27,9 @@ use crate::policy::{Level, StartProcess};
 /// Stops a broken peer from making the other side allocate without bound; Linux takes far less for arguments and variables.
 const LONGEST: usize = 64 << 20;
 
-/// The second argument of a supervisor. One of another version, left beside a program that was replaced, does not know it, and says so
-/// instead of misreading what it is sent.
-pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("CARGO_PKG_VERSION"));
+/// The second argument of a supervisor. One of another build, left beside a program that was replaced, does not know it, and ends instead
+/// of misreading what it is sent.
+pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("WORLDFLUX_SUPERVISOR"));
 
 /// What the supervisor is to start.
 #[derive(Debug, PartialEq, Eq)]

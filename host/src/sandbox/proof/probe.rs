@@ -96,7 +96,7 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
     let output = Arc::new(Capture::default());
     let options = StartOptions { deadline: Some(PATIENCE), grace: Duration::ZERO, ..StartOptions::new(output.clone()) };
     let placed = Placed { process, level, program: Some(program) };
-    let exit = start::start(helper, &Spares::default(), placed, options).map_err(reason)?.follow();
+    let exit = start::start(helper, helper, &Spares::default(), placed, options).map_err(reason)?.follow();
     if exit.ending.kind != (EndKind::Exited { code: 0 }) {
         let said = shown(String::from_utf8_lossy(&output.bytes(Channel::Stderr)).as_ref());
         return Err(format!("the canary did not come to its end: {:?}, {} {said}", exit.ending.kind, exit.ending.evidence));
