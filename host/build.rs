@@ -33,7 +33,7 @@ fn main() -> Result<(), Problem> {
     let plugins = root.join("plugins");
     let names = plugin_names(&plugins)?;
 
-    println!("cargo::rustc-env=WORLDFLUX_SUPERVISOR={}", fingerprint(&host)?);
+    println!("cargo::rustc-env=SUPERVISOR_BUILD={}", fingerprint(&host)?);
     watch(&host, &root, &plugins, &names);
     ensure_target()?;
     build(&root, &plugins, &out.join("guests"))?;

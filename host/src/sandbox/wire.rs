@@ -29,7 +29,7 @@ const LONGEST: usize = 64 << 20;
 
 /// The second argument of a supervisor. One of another build, left beside a program that was replaced, does not know it, and ends instead
 /// of misreading what it is sent.
-pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("WORLDFLUX_SUPERVISOR"));
+pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BUILD"));
 
 /// What the supervisor is to start.
 #[derive(Debug, PartialEq, Eq)]
