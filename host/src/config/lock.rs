@@ -38,7 +38,7 @@ pub struct Pinned {
     pub summary: String,
     /// Digest of the list of its imports.
     pub imports: Digest,
-    /// Digest of what was granted to it: see [`fingerprint`].
+    /// Digest of what was granted to it: see `fingerprint`.
     pub grants: Digest,
     /// When it was added.
     pub added_at: Moment,
