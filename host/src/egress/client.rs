@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -15,75 +15,75 @@ use super::{
     answer::{Answer, broken},
     dial::{Connection, Dialer},
     error::{EgressError, Wait},
-    headers::{check_request, fits},
+    headers::fits,
     limits::{BUFFER, CONNECTION_WINDOW, HttpLimits, STREAM_WINDOW},
-    outgoing::{Outgoing, RequestBody},
+    outgoing::Outgoing,
     pool::{Driver, Key, Link, Pool},
+    request::{Outbound, into_absolute_form, into_origin_form},
     tls::{Offer, Protocol, Tls},
 };
 use crate::{
     names::Digest,
-    policy::{self, EndpointName, Permit, Scheme, SendRequest},
+    policy::{self, EndpointName, Permit, Scheme},
 };
 
 /// Sends requests, and keeps connections for the next one.
 #[derive(Debug, Default)]
 pub struct Client {
     dialer: Dialer,
+    limits: HttpLimits,
     tls: Tls,
     pool: Arc<Pool>,
 }
 
 impl Client {
-    /// A client that connects like `dialer`.
+    /// A client that connects like `dialer`, with the usual limits.
     #[must_use]
     pub fn new(dialer: Dialer) -> Self {
-        Self { dialer, ..Self::default() }
+        Self::within(dialer, HttpLimits::default())
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn within(dialer: Dialer, limits: HttpLimits) -> Self {
+        Self { dialer, limits, ..Self::default() }
+    }
+
+    /// The limits of every request.
+    #[must_use]
+    pub const fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 
     /// Send a request of the plugin with this digest, and give the answer as it comes.
     ///
-    /// Where it goes is what the permit says, whatever stands in `request`: of its address only the query is used. A redirect is an answer
-    /// like any other. Nothing of the body is decoded.
-    pub async fn send(
-        &self,
-        permit: Permit<SendRequest>,
-        plugin: Digest,
-        request: Request<RequestBody>,
-        limits: HttpLimits,
-    ) -> Result<Response<Answer>, EgressError> {
+    /// A redirect is an answer like any other, and nothing of a body is decoded.
+    pub async fn send(&self, plugin: Digest, request: Outbound) -> Result<Response<Answer>, EgressError> {
         let begin = Instant::now();
-        let connect = || policy::connection_of(&permit);
-        let SendRequest { scheme, host, port, credentials, .. } = permit.action();
-        let name = EndpointName { host: host.clone(), port: *port };
-        let key = Key { plugin, scheme: *scheme, name, credentials: credentials.clone() };
-        let only_http2 = is_grpc(&request);
-        let (mut parts, body) = request.into_parts();
-        let announced = check_request(&mut parts.headers, &limits)?;
-        parts.method = permit.action().method.name().parse().map_err(|_| EgressError::Invalid("no such method".into()))?;
-        parts.uri = address(permit.action(), parts.uri.query())?;
-        parts.extensions = http::Extensions::new();
+        let only_http2 = request.is_grpc();
+        let (permit, parts, body, announced, limits) = request.into_parts();
+        let key = Key::new(plugin, permit.action());
         let (body, upload, sent) = Outgoing::new(body, announced, limits);
         let mut waiting = Waiting { sent, begin, limits, name: &key.name };
         let mut request = Request::from_parts(parts, body);
 
-        let mut link = self.pool.take(&key, only_http2).await;
+        let mut waited = self.pool.take(&key, only_http2).await;
         let (response, link) = loop {
-            let is_used = link.is_some();
-            let mut current = match link.take() {
+            let is_used = waited.is_some();
+            let mut link = match waited.take() {
                 Some(link) => link,
-                None => waiting.at_most(self.open(&key, connect(), only_http2, &limits)).await??,
+                // Seldom needed, and large.
+                None => waiting.at_most(Box::pin(self.open(&key, policy::connection_of(&permit), only_http2, &limits))).await??,
             };
-            match waiting.at_most(current.send(request, &key)).await? {
-                Ok(response) => break (response, current),
+            match waiting.at_most(link.send(request, &key)).await? {
+                Ok(response) => break (response, link),
                 // The server closed a connection that had waited, and nothing was written to it: once more, over a new one.
                 Err(Unsent { request: Some(unsent), .. }) if is_used => request = *unsent,
                 Err(Unsent { error, .. }) => return Err(upload.failure().unwrap_or_else(|| broken(&key.name, &error))),
             }
         };
         check(&response, &key.name, &limits)?;
-        let shared = if let Link::Http2(sender, driver) = &link { Some(Link::Http2(sender.clone(), driver.clone())) } else { None };
-        if let Some(shared) = shared {
+        if let Some(shared) = link.shared() {
             self.pool.put(key.clone(), shared);
         }
         Ok(response.map(|body| Answer::new(body, key, link, &self.pool, upload, begin, limits)))
@@ -114,13 +114,16 @@ impl Link {
     async fn send(&mut self, mut request: Request<Outgoing>, key: &Key) -> Result<Response<Incoming>, Unsent> {
         let answer = match self {
             Self::Http1(sender, _) => {
-                into_origin_form(&mut request, key);
+                into_origin_form(&mut request, &key.name, key.scheme);
                 sender.try_send_request(request).await
             }
             Self::Http2(sender, _) => sender.try_send_request(request).await,
         };
         answer.map_err(|mut error| {
-            let request = error.take_message().map(|request| Box::new(into_absolute_form(request, key)));
+            let mut request = error.take_message().map(Box::new);
+            if let Some(request) = &mut request {
+                into_absolute_form(request, &key.name, key.scheme);
+            }
             Unsent { request, error: error.into_error() }
         })
     }
@@ -203,47 +206,4 @@ fn check(response: &Response<Incoming>, name: &EndpointName, limits: &HttpLimits
         }
         _ => Ok(()),
     }
-}
-
-/// Whether it is gRPC, which is made of HTTP/2: it ends with trailers.
-fn is_grpc(request: &Request<RequestBody>) -> bool {
-    request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
-}
-
-/// Where the request goes, from what was decided.
-fn address(action: &SendRequest, query: Option<&str>) -> Result<Uri, EgressError> {
-    let SendRequest { scheme, path, .. } = action;
-    let path = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
-    let invalid = |error: http::Error| EgressError::Invalid(format!("the address of the request cannot be sent: {error}"));
-    let path = PathAndQuery::try_from(path).map_err(|error| invalid(error.into()))?;
-    Uri::builder().scheme(scheme.name()).authority(authority(action)).path_and_query(path).build().map_err(invalid)
-}
-
-/// Host and port, the port only where it is not the usual one.
-fn authority(action: &SendRequest) -> String {
-    let SendRequest { scheme, host, port, .. } = action;
-    if *port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") }
-}
-
-/// HTTP/1.1 has the host in a header, and only path and query in the first line.
-fn into_origin_form(request: &mut Request<Outgoing>, key: &Key) {
-    let usual = key.name.port == key.scheme.default_port();
-    let host = if usual { key.name.host.to_string() } else { format!("{}:{}", key.name.host, key.name.port) };
-    if let Ok(value) = HeaderValue::try_from(host) {
-        request.headers_mut().insert(header::HOST, value);
-    }
-    if let Some(path) = request.uri().path_and_query().cloned() {
-        *request.uri_mut() = Uri::from(path);
-    }
-}
-
-/// The way back, for a request that was not sent.
-fn into_absolute_form(mut request: Request<Outgoing>, key: &Key) -> Request<Outgoing> {
-    let Some(host) = request.headers_mut().remove(header::HOST) else { return request };
-    let Some(path) = request.uri().path_and_query().cloned() else { return request };
-    let uri = Uri::builder().scheme(key.scheme.name()).authority(host.as_bytes()).path_and_query(path).build();
-    if let Ok(uri) = uri {
-        *request.uri_mut() = uri;
-    }
-    request
 }

@@ -8,8 +8,8 @@
 //! which gRPC ends, and cannot speak HTTP/2 in the clear to one server and HTTP/1.1 to the next.
 //!
 //! Never: decides where to (policy does), knows about wasm, keeps secrets, writes the record.
-//! Callers: imports, for plugins; run, which makes the client and the proxy.
-//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, client.
+//! Callers: imports, for plugins; run, which makes the client and the proxy; cli, to look at a file of authorities.
+//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client.
 
 mod address;
 mod answer;
@@ -20,6 +20,7 @@ mod headers;
 mod limits;
 mod outgoing;
 mod pool;
+mod request;
 mod resolve;
 mod tls;
 
@@ -31,3 +32,5 @@ pub use error::{EgressError, Wait};
 pub use headers::is_forbidden;
 pub use limits::HttpLimits;
 pub use outgoing::RequestBody;
+pub use request::{Outbound, empty};
+pub use tls::check_authorities;

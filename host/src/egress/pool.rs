@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     names::Digest,
-    policy::{Credential, EndpointName, Scheme},
+    policy::{Credential, EndpointName, Scheme, SendRequest},
 };
 
 /// For whom and where to a connection is.
@@ -66,6 +66,24 @@ struct Shared {
     sender: http2::SendRequest<Outgoing>,
     driver: Arc<Driver>,
     since: Instant,
+}
+
+impl Key {
+    pub(super) fn new(plugin: Digest, action: &SendRequest) -> Self {
+        let SendRequest { scheme, host, port, credentials, .. } = action;
+        let name = EndpointName { host: host.clone(), port: *port };
+        Self { plugin, scheme: *scheme, name, credentials: credentials.clone() }
+    }
+}
+
+impl Link {
+    /// The same connection for others, where it is for many at once.
+    pub(super) fn shared(&self) -> Option<Self> {
+        match self {
+            Self::Http1(..) => None,
+            Self::Http2(sender, driver) => Some(Self::Http2(sender.clone(), driver.clone())),
+        }
+    }
 }
 
 impl Driver {

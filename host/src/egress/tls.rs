@@ -86,6 +86,11 @@ impl Tls {
     }
 }
 
+/// Whether the authorities in this file can be used.
+pub fn check_authorities(path: &Path) -> Result<(), EgressError> {
+    read(path).map(drop).map_err(|why| EgressError::Authorities { path: path.to_owned(), why })
+}
+
 fn make(authorities: Option<&Path>, offer: Offer) -> Result<ClientConfig, EgressError> {
     let roots = match authorities {
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
