@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::children::Children;
 use crate::{
+    egress::Client,
     names::{Export, Failure, RunId},
     policy::{Access, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
@@ -33,6 +34,8 @@ pub struct Call {
     pub folders: Arc<Folders>,
     /// The processes of the run.
     pub children: Arc<Children>,
+    /// What sends its requests.
+    pub client: Arc<Client>,
     /// The user's command, in `start` only.
     pub command: Option<Arc<CommandLaunch>>,
     /// Where the output of other programs goes besides the answer, live.
@@ -48,7 +51,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call that belongs to no run: it has no folders and no command, and nobody hears what it says. Its record is checked and chained like
+    /// A call that belongs to no run: it has no folders, no command and nothing that was said about hosts, and nobody hears what it says. Its record is checked and chained like
     /// any other, in memory.
     pub fn outside_of_a_run(export: Export, rights: Arc<Rights>, launcher: Launcher, deadline: Instant) -> Result<Self, StoreError> {
         Ok(Self {
@@ -58,6 +61,7 @@ impl Call {
             listener: Arc::new(Deaf),
             folders: Arc::default(),
             children: Arc::new(Children::new(launcher)),
+            client: Arc::default(),
             command: None,
             program_output: None,
             base_variables: Arc::default(),
