@@ -11,6 +11,7 @@ mod audit;
 mod background;
 mod crash;
 mod deadline;
+mod diff;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/guests.rs"]

@@ -137,6 +137,7 @@ impl Exit {
                 | PluginError::Read { .. },
             )
             | RunError::Refused { .. }
+            | RunError::NoSnapshot { .. }
             | RunError::Config(_)
             | RunError::Stdin { .. }
             | RunError::TooMuch { .. }

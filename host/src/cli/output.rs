@@ -15,6 +15,8 @@ use super::args::{ColorChoice, GlobalArgs};
 pub(super) struct Output {
     pub(super) json: bool,
     colour: bool,
+    /// Whether stdout has colours, too: only of what is shown to a person.
+    pub(super) colour_of_data: bool,
 }
 
 /// How a line of talk begins.
@@ -33,7 +35,12 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => !no_colour && io::stderr().is_terminal(),
         };
-        Self { json: arguments.json, colour }
+        let colour_of_data = match arguments.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => !no_colour && io::stdout().is_terminal(),
+        };
+        Self { json: arguments.json, colour, colour_of_data }
     }
 
     /// Text for stdout, as it is. A reader that has gone is not an error: it has seen enough.
@@ -41,6 +48,12 @@ impl Output {
     pub(super) fn data(self, text: &str) {
         let _ = io::stdout().write_all(text.as_bytes());
         let _ = io::stdout().flush();
+    }
+
+    /// Bytes for stdout, as they are: for a program that asked for them.
+    #[expect(clippy::unused_self, reason = "to write, one has to hold the output")]
+    pub(super) fn bytes(self) -> impl io::Write {
+        io::BufWriter::new(io::stdout().lock())
     }
 
     /// One line for stdout, escaped.

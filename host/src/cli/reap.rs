@@ -14,6 +14,9 @@ pub(super) async fn reap(context: &Context) -> Result<Exit, RunError> {
         for environment in &reaped.released {
             context.output.line(&format!("environment {environment}: released"));
         }
+        if reaped.snapshots > 0 {
+            context.output.line(&format!("snapshots of no run: {} removed", reaped.snapshots));
+        }
         for problem in &reaped.problems {
             context.output.talk(Mark::Error, problem);
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Profile;
+use crate::{policy::Profile, workspace::Compression};
 
 /// The environment that commands run in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,12 @@ pub enum HostVariables {
 /// What is remembered of a folder between commands, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotRules {
+    /// Remember the workspace of a run before its command and after it.
+    #[serde(default)]
+    pub enabled: bool,
+    /// Leave out what the `.gitignore` files in it leave out, too.
+    #[serde(default)]
+    pub gitignore: bool,
     /// Keep only what matches one of these; empty means everything that is not ignored.
     pub keep: Vec<String>,
     /// Leave out what matches one of these.
@@ -66,22 +72,6 @@ pub struct SnapshotRules {
     pub compression: Compression,
     /// Where they go; `None` means the folder of the run.
     pub archive_folder: Option<PathBuf>,
-}
-
-/// How archives are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip (RFC 1952).
-    Gz,
-    /// bzip2.
-    Bz2,
-    /// xz.
-    Xz,
-    /// Zstandard (RFC 8878).
-    Zstd,
 }
 
 /// A port of the environment.
@@ -109,22 +99,5 @@ impl HostVariables {
     #[must_use]
     pub fn are_included(self, effective: Profile) -> bool {
         self != Self::LeftOut && effective == Profile::Own
-    }
-}
-
-impl Compression {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [Self::None, Self::Gz, Self::Bz2, Self::Xz, Self::Zstd];
-
-    /// Its name in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gz => "gz",
-            Self::Bz2 => "bz2",
-            Self::Xz => "xz",
-            Self::Zstd => "zstd",
-        }
     }
 }

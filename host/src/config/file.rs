@@ -116,6 +116,8 @@ pub(super) struct CommandsTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SnapshotTable {
+    pub(super) enabled: Option<bool>,
+    pub(super) gitignore: Option<bool>,
     pub(super) keep_globs: Option<Vec<Spanned<String>>>,
     pub(super) ignore_globs: Option<Vec<Spanned<String>>>,
     pub(super) compression: Option<Spanned<String>>,

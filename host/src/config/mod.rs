@@ -41,7 +41,7 @@ mod variable;
 pub use duration::{parse_duration, show_duration};
 pub use endpoints::EndpointFile;
 pub use env::Environment;
-pub use environment_settings::{Compression, EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules};
+pub use environment_settings::{EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules};
 pub use error::{ConfigError, Origin, Subject};
 pub use folders::Folders;
 pub use grants::{GrantFile, Granted};

@@ -45,4 +45,6 @@ pub struct RunOverrides {
     pub setup: Vec<String>,
     /// `--disable-setup`.
     pub disable_setup: bool,
+    /// `--snapshot`.
+    pub snapshot: bool,
 }

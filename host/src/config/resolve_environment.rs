@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Compression, ConfigError, EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules,
+    ConfigError, EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules,
     document::join,
     error::quoted,
     file::{RunFile, SetupTable},
@@ -12,9 +12,7 @@ use super::{
     sources::{Sourced, Sources, sourced},
     variable,
 };
-
-/// What snapshots leave out unless the user says otherwise: what interpreters and tools leave behind, and repositories.
-const IGNORED: [&str; 5] = ["**/*.pyc", "venv/**", ".venv/**", ".git/**", ".evaluation_tests/**"];
+use crate::workspace::{Compression, IGNORED};
 
 pub(super) fn environment_settings(sources: &Sources<'_>) -> Result<EnvironmentSettings, ConfigError> {
     let text = |key: &str, field: fn(&RunFile) -> Option<&toml::Spanned<String>>| sources.in_files(key, field).map(as_text);
@@ -93,7 +91,10 @@ fn snapshot_rules(sources: &Sources<'_>) -> Result<SnapshotRules, ConfigError> {
     let ignore = sources.list_in_files("environment.snapshot.ignore_globs", |file| file.environment.snapshot.ignore_globs.as_ref());
     let compression = sources.in_files("environment.snapshot.compression", |file| file.environment.snapshot.compression.as_ref());
     let folder = sources.in_files("environment.snapshot.archive_save_dir", |file| file.environment.snapshot.archive_save_dir.as_ref());
+    let enabled = sources.strongest().find_map(|file| file.run.environment.snapshot.enabled);
     Ok(SnapshotRules {
+        enabled: sources.overrides.snapshot || enabled.unwrap_or(false),
+        gitignore: sources.strongest().find_map(|file| file.run.environment.snapshot.gitignore).unwrap_or(false),
         keep: globs(keep)?.unwrap_or_default(),
         ignore: globs(ignore)?.unwrap_or_else(|| IGNORED.map(str::to_owned).to_vec()),
         compression: compression.map(as_text).map_or(Ok(Compression::Gz), |text| text.parse(read_compression))?,

@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 
 use super::*;
-use crate::{names::Bytes, policy::Profile};
+use crate::{names::Bytes, policy::Profile, workspace::Compression};
 
 pub(super) struct Project(tempfile::TempDir);
 
@@ -102,6 +102,7 @@ command = " uv run "
 agent_command = "python"
 
 [environment.snapshot]
+gitignore = true
 keep_globs = ["src/**"]
 ignore_globs = []
 compression = "XZ"
@@ -152,7 +153,14 @@ fn every_key_of_a_file_is_understood() {
     assert_eq!((environment.entry_file.as_str(), environment.command.as_str()), ("{entry_file}.py", "uv run"));
     assert_eq!(environment.agent_command, "python");
     let archives = Some(at("archives"));
-    let rules = SnapshotRules { keep: vec!["src/**".into()], ignore: vec![], compression: Compression::Xz, archive_folder: archives };
+    let rules = SnapshotRules {
+        enabled: false,
+        gitignore: true,
+        keep: vec!["src/**".into()],
+        ignore: vec![],
+        compression: Compression::Xz,
+        archive_folder: archives,
+    };
     assert_eq!(environment.snapshot, rules);
     assert_eq!(environment.ports, [Port { host: 0, inside: 443 }, Port { host: 8080, inside: 80 }]);
     let mount = |target: &str, writable| Mount { host: at("data"), target: target.into(), writable };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     config::ConfigError,
     engine::{CallError, LoadError},
-    names::{Digest, RuntimeName},
+    names::{Digest, RunId, RuntimeName},
     plugin::PluginError,
     policy::Level,
     store::StoreError,
@@ -83,6 +83,14 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// Nothing is remembered of the workspace of a run.
+    #[error("nothing is known of what the workspace of run `{run}` held {when} its command")]
+    NoSnapshot {
+        /// The run.
+        run: RunId,
+        /// `before` or `after`.
+        when: &'static str,
+    },
     /// What was typed is not done, for a reason that says itself.
     #[error("{message}")]
     Refused {
@@ -133,7 +141,8 @@ impl RunError {
                 "work in a folder of its own, or name what is meant yourself, with `--workspace DIR`, `--output DIR` or `--stdin FILE`"
                     .into(),
             ),
-            Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
+            Self::Folder(error) => error.hint().or_else(|| Some("check that the folder exists and that you may open it".into())),
+            Self::NoSnapshot { .. } => Some("let the command run with `--snapshot`".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
             Self::SandboxUnavailable { have: Level::None, fix, .. } => {

@@ -84,6 +84,7 @@ impl Story {
                 reused,
                 metadata: row.metadata,
             }),
+            snapshots: self.snapshots.take(),
             record: RecordFile::new(store::path_in_manifest(&settings.output, self.record.path()), self.record.head()),
             provenance: Provenance {
                 git_commit: self.sources.commit.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, execute, output,
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, snapshot, execute, output,
 //! remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
@@ -30,6 +30,7 @@ mod provenance;
 mod reap;
 mod remote;
 mod resolve;
+mod snapshot;
 mod step;
 mod story;
 mod teardown;
@@ -43,6 +44,7 @@ pub use event::{Event, OutputSource};
 pub use examine::{Plan, RuntimeInfo};
 pub use host::{Host, HostOptions};
 pub use reap::{Pruned, Reaped};
+pub use snapshot::Compared;
 pub use step::Step;
 pub use story::{RunHandle, Running};
 pub use verdict::Verdict;

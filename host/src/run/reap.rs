@@ -20,6 +20,8 @@ pub struct Reaped {
     pub runs: Vec<(RunId, RunStatus)>,
     /// Environments that were released.
     pub released: Vec<String>,
+    /// Snapshots of workspaces that belong to no run.
+    pub snapshots: usize,
     /// What could not be done, and why. It stays as it is and can be tried again.
     pub problems: Vec<String>,
 }
@@ -69,6 +71,10 @@ impl Host {
                 Ok(None) => {}
                 Err(error) => reaped.problems.push(format!("{what}: {error}")),
             }
+        }
+        match self.prune_snapshots() {
+            Ok(pruned) => reaped.snapshots = pruned,
+            Err(error) => reaped.problems.push(format!("snapshots: {error}")),
         }
         Ok(reaped)
     }

@@ -89,6 +89,8 @@ pub(super) struct Story {
     pub(super) logs: Vec<LogFile>,
     pub(super) artifacts: Vec<store::Artifact>,
     pub(super) sources: Sources,
+    /// What the workspace held, where the user wants to know.
+    pub(super) snapshots: Option<store::Snapshots>,
     pub(super) created_at: Moment,
     pub(super) durations: BTreeMap<String, f64>,
     step: (Step, Instant),
@@ -168,6 +170,7 @@ impl Story {
             logs: vec![],
             artifacts: vec![],
             sources: Sources::default(),
+            snapshots: None,
             created_at: prepared.created_at,
             durations: BTreeMap::new(),
             step: (Step::Open, Instant::now()),
@@ -184,6 +187,7 @@ impl Story {
         let mut verdict = match self.until_the_command_ends().await {
             Ok(verdict) | Err(verdict) => verdict,
         };
+        verdict = self.snapshot_after(verdict).await;
         if self.execution.is_some() {
             self.enter(Step::Collect).await;
             verdict = self.collect(verdict).await;
@@ -195,6 +199,7 @@ impl Story {
     }
 
     async fn until_the_command_ends(&mut self) -> Result<Verdict, Verdict> {
+        self.snapshot_before().await?;
         self.enter(Step::Plan).await;
         let outline = self.examine_and_plan().await?;
         self.enter(Step::BuildEnv).await;

@@ -7,6 +7,7 @@
 //!   cache/                      compiled code; every file of it can be made again
 //!   plugins/<64 hex digits>/    one folder for each added component, by its digest, with a copy of its bytes: plugin.wasm
 //!   plugin-state/<name>/        what a plugin sees as /state
+//!   snapshots/                  what workspaces held, by content
 //!   environments/<id>/          locked as a folder: shared while used, exclusive while built or removed
 //!     tree/                     what a plugin sees as /env
 //!   runs/<run id>/
@@ -14,6 +15,7 @@
 //!     control                   FIFO: one byte asks the run to stop
 //!     record.jsonl              every host call, in a hash chain
 //!     manifest.json             what came of it
+//!     snapshots.json            which snapshots are of its workspace
 //!     logs/                     logs of setup and of the command
 //!     output/                   the output directory, unless the user chose another
 //! ```
@@ -99,6 +101,18 @@ impl Layout {
     #[must_use]
     pub fn environment_tree(&self, id: &EnvironmentId) -> PathBuf {
         self.environment(id).join("tree")
+    }
+
+    /// What workspaces held.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// Which snapshots are of the workspace of one run.
+    #[must_use]
+    pub fn snapshots_of(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("snapshots.json")
     }
 
     /// All runs.

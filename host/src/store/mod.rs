@@ -3,7 +3,8 @@
 //!
 //! Never: decides what a run does next, calls a plugin, starts a process, reads an environment variable to find its folder.
 //! Callers: run; engine (what kind an execution is); imports (the record); cli (rows and manifests to show).
-//! Read in order: layout, directory, state, component, schema, error; then run, status, lock, control, execution, description, key;
+//! Read in order: layout, directory, state, component, schema, error; then run, status, lock, control, execution, description, snapshots,
+//! key;
 //! then the folders environment, record, manifest; then log, hashing, flushing and tree.
 
 mod component;
@@ -23,6 +24,7 @@ mod manifest;
 mod record;
 mod run;
 mod schema;
+mod snapshots;
 mod state;
 mod status;
 mod tree;
@@ -46,6 +48,7 @@ pub use record::{
     Body, Call, Entry, Record, RecordError, RecordHead, RecordReader, RecordSummary, Ticket, Torn, read_record, verify_record,
 };
 pub use run::{NewRun, RunFilter, RunRow};
+pub use snapshots::Snapshots;
 pub use state::{Durability, State};
 pub use status::{ReasonCode, RunStatus};
 pub use tree::{bytes_below, remove_tree};

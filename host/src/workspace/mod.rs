@@ -4,23 +4,44 @@
 //! [`Root`]: the kernel resolves the path beneath the folder and follows no link, so neither `..` nor a link that is swapped in at the
 //! last moment leads outside. There is no second containment routine.
 //!
+//! What a folder holds can be remembered by content ([`Objects`]), compared ([`Diff`]), and handed on as an archive or a patch.
+//!
 //! Never: decides who may open what (policy does), or joins a stranger's path to a folder as text.
-//! Callers: imports, run; config and engine, for guest paths in settings and in answers.
-//! Read in order: `relative_path`, `guest_path`, contain, root, copy, error.
+//! Callers: imports, run; config and engine, for guest paths in settings and in answers; cli, for snapshots and changes.
+//! Read in order: `relative_path`, `guest_path`, contain, root, copy, replacement, remove, error; then select and walk; then the folders
+//! snapshot, diff and archive.
 
+mod archive;
 mod contain;
 mod copy;
+mod diff;
 mod error;
 mod guest_path;
 mod relative_path;
+mod remove;
 mod replacement;
 mod root;
+mod select;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_selection;
+mod walk;
 
+pub use archive::{Compression, UnpackLimits, Unpacked, archive_name, export, unpack};
 pub use copy::CopiedFile;
+pub use diff::{
+    Change, ChangeDocument, ChangeKind, Decoded, Diff, DiffDocument, Encoding, Lines, NodeDocument, PathDocument, Stats, Version, decode,
+    is_binary,
+};
 pub use error::WorkspaceError;
 pub use guest_path::GuestPath;
 pub use relative_path::RelativePath;
+use relative_path::{broken_rule, shown};
 pub use replacement::Replacement;
+use replacement::part_name;
 pub use root::{HardLinks, Root};
+pub use select::{HIDDEN, IGNORED, Selection, WalkLimits};
+pub use snapshot::{Content, Entry, Leftovers, Node, Objects, Pruned, Restored, Snapshot, Taken, Tree, Writer};
+pub use walk::{LeftOut, Other};

@@ -1,12 +1,12 @@
 //! A file that takes the place of what stands there, once it is whole.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::File,
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawMode, renameat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, RawMode, renameat, symlinkat, unlinkat};
 
 use super::{RelativePath, Root, WorkspaceError, contain};
 
@@ -22,6 +22,19 @@ pub struct Replacement<'root> {
 }
 
 impl Root {
+    /// Put a link at `path` that says `target`, in one step; folders are made as needed. A file or a link there is replaced, not followed.
+    pub(super) fn replace_link(&self, path: &RelativePath, target: &OsStr) -> Result<(), WorkspaceError> {
+        let (parent, name) = path.split();
+        let below = parent.map(|parent| self.create_dir_all(&parent)).transpose()?;
+        let folder = below.as_ref().unwrap_or(self).folder();
+        let part = part_name();
+        symlinkat(target, folder, part.as_str()).map_err(|errno| self.error("create", path, errno))?;
+        renameat(folder, part.as_str(), folder, name).map_err(|errno| {
+            let _ = unlinkat(folder, part.as_str(), AtFlags::empty());
+            self.error("write", path, errno)
+        })
+    }
+
     /// Begin to replace the file at `path`, which need not exist; folders are made as needed. The file to write into has this mode, less what
     /// the user's mask takes away.
     pub fn replace(&self, path: &RelativePath, mode: RawMode) -> Result<(Replacement<'_>, File), WorkspaceError> {
@@ -57,7 +70,7 @@ impl Drop for Replacement<'_> {
 }
 
 /// A name that nobody else uses, for the time of the writing. Creation is exclusive, so a name that does exist is an error, never a loss.
-fn part_name() -> String {
+pub(super) fn part_name() -> String {
     let mut random = [0; 8];
     if getrandom::fill(&mut random).is_err() {
         random = u64::from(std::process::id()).to_le_bytes();

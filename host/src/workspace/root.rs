@@ -161,6 +161,23 @@ impl Root {
         WorkspaceError::TooLarge { root: self.path.clone(), path: path.to_string(), cap }
     }
 
+    pub(super) fn too_many(&self, what: &'static str, most: usize) -> WorkspaceError {
+        WorkspaceError::TooMany { root: self.path.clone(), what, most }
+    }
+
+    /// What an error number means for the folder itself, or for a name in it that the host made up.
+    pub(super) fn at(&self, action: &'static str, name: &str, errno: Errno) -> WorkspaceError {
+        self.io(action, name, errno.into())
+    }
+
+    /// The same for an error of the standard library, which may hold one of this room.
+    pub(super) fn io(&self, action: &'static str, name: &str, error: std::io::Error) -> WorkspaceError {
+        match error.downcast::<WorkspaceError>() {
+            Ok(error) => error,
+            Err(cause) => WorkspaceError::System { action, root: self.path.clone(), path: name.to_owned(), cause },
+        }
+    }
+
     fn not_regular(&self, path: &RelativePath, kind: FileType) -> WorkspaceError {
         let kind = match kind {
             FileType::Directory => "a folder",

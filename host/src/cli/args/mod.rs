@@ -5,10 +5,11 @@
 //!
 //! Never: reads a file or a variable, fills in a value that was not typed, prints or exits.
 //! Callers: the other files of cli.
-//! Read in order: top, global, run, runs, environment, runtime, rights, plugin, endpoint.
+//! Read in order: top, global, run, runs, diff, environment, runtime, rights, plugin, endpoint.
 
 #![allow(clippy::doc_markdown, reason = "these comments are printed as help, where a backtick around every name is noise")]
 
+mod diff;
 mod endpoint;
 mod environment;
 mod global;
@@ -21,6 +22,7 @@ mod runtime;
 mod tests;
 mod top;
 
+pub use diff::DiffArgs;
 pub use endpoint::{EndpointAddArgs, EndpointArgs, EndpointVerb};
 pub use environment::{EnvironmentArgs, EnvironmentVerb};
 pub use global::{ColorChoice, GlobalArgs};

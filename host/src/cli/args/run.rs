@@ -72,6 +72,9 @@ pub struct RunArgs {
     /// Mark these of them for upload; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Results")]
     pub commit: Vec<String>,
+    /// Remember the workspace before the command and after it, for `worldflux diff`
+    #[arg(long, help_heading = "Results")]
+    pub snapshot: bool,
     /// Call the run this [default: the time and a random number]
     #[arg(long, value_name = "ID", help_heading = "Results")]
     pub run_id: Option<String>,
@@ -124,6 +127,7 @@ impl From<&RunArgs> for RunOverrides {
             set: typed.set,
             setup: typed.setup,
             disable_setup: typed.disable_setup,
+            snapshot: typed.snapshot,
         }
     }
 }

@@ -61,7 +61,7 @@ fn everything_after_two_dashes_belongs_to_the_command() {
 
 #[test]
 fn every_option_of_run_reaches_the_settings() {
-    let typed = "run --runtime docker --spec s.toml --workspace w --stdin - -e A=1 --env B --set k=v --setup make --disable-setup \
+    let typed = "run --runtime docker --spec s.toml --workspace w --stdin - -e A=1 --env B --set k=v --setup make --disable-setup --snapshot \
                  --timeout 1s --grace 2s --max-log 1MiB --sandbox strict -o out --artifact *.svg --commit m.json --run-id r \
                  --client-run-id c --adapter a --task t --passthrough -- cmd";
     let Verb::Run(run) = verb(typed) else { panic!() };
@@ -87,6 +87,7 @@ fn every_option_of_run_reaches_the_settings() {
         set: vec!["k=v".into()],
         setup: vec!["make".into()],
         disable_setup: true,
+        snapshot: true,
     };
     assert_eq!(RunOverrides::from(&*run), expected);
     assert!(run.passthrough && !run.events && !run.detach && !run.dry_run);

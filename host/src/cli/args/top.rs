@@ -7,7 +7,9 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, StatusArgs};
+use super::{
+    DiffArgs, EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, StatusArgs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +47,8 @@ pub enum Verb {
     Kill(KillArgs),
     /// Print the manifest of a run, or verify it against the files
     Manifest(ManifestArgs),
+    /// Show what a run changed in its workspace, if it was run with --snapshot
+    Diff(DiffArgs),
     /// Finish what a run left behind when its host was killed
     Reap,
     /// Show and remove the environments that are kept for later runs

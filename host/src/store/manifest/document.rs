@@ -14,6 +14,7 @@ use crate::{
         environment::EnvironmentId,
         execution::ExecutionKind,
         record::RecordHead,
+        snapshots::Snapshots,
         status::{ReasonCode, RunStatus},
     },
 };
@@ -79,6 +80,9 @@ pub struct Manifest {
     pub executions: Vec<ExecutionSummary>,
     /// The environment; null where none was made.
     pub environment: Option<EnvironmentUsed>,
+    /// What the workspace held; null where nobody wanted to know.
+    #[serde(default)]
+    pub snapshots: Option<Snapshots>,
     /// Where every host call is recorded.
     pub record: RecordFile,
     /// Where the sources and the host came from.

@@ -106,6 +106,7 @@ fn finished() -> Finished {
             reused: false,
             metadata: BTreeMap::new(),
         }),
+        snapshots: None,
         record: RecordFile::new(path_in_manifest(&output, &record_path), record.head()),
         provenance: Provenance {
             git_commit: Some("0123456789012345678901234567890123456789".into()),
