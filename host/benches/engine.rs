@@ -120,6 +120,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         program_output: None,
         base_variables: Arc::new(BTreeMap::new()),
         machine_reads: Arc::default(),
+        reach: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now(),
     })
@@ -180,6 +181,7 @@ fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
         working_directory: "/".into(),
         profile,
         places: policy::Places::default(),
+        network: policy::ChildNetwork::None,
     };
     Ok(policy::start_command(&rights, Export::Start, request)?)
 }

@@ -15,7 +15,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
+    policy::{ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -207,6 +207,7 @@ impl Attack {
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
+            network: ChildNetwork::None,
             options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
         }
     }
@@ -329,6 +330,7 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
         program_output: None,
         base_variables: Arc::new(BTreeMap::from(base)),
         machine_reads: Arc::default(),
+        reach: Arc::default(),
         profile: Profile::Own,
         deadline: tokio::time::Instant::now() + patience,
     }

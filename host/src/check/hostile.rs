@@ -161,6 +161,7 @@ impl Attacker<'_> {
             program_output: None,
             base_variables: Arc::new(BTreeMap::new()),
             machine_reads: Arc::default(),
+            reach: Arc::default(),
             profile: Profile::Strict,
             deadline: Instant::now() + PATIENCE,
         })

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::children::Children;
 use crate::{
     names::{Export, Failure},
-    policy::{Access, Folder, Places, Profile, Rights, open_folder},
+    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Sink, StartOptions},
     store::Record,
     workspace::{GuestPath, Root, WorkspaceError},
@@ -43,8 +43,17 @@ pub struct Call {
     pub machine_reads: Arc<BTreeSet<PathBuf>>,
     /// What the user wants other programs to see of the machine.
     pub profile: Profile,
+    /// What strict programs reach over the network, and how.
+    pub reach: Arc<Reach>,
     /// When the call has to be over.
     pub deadline: Instant,
+}
+
+/// What strict programs reach over the network.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// The indexes from which an environment is filled.
+    pub indexes: ChildNetwork,
 }
 
 /// The user's command, ready to be launched once.
@@ -57,6 +66,8 @@ pub struct CommandLaunch {
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.
     pub profile: Profile,
+    /// What it reaches of the network, where it is strict.
+    pub network: ChildNetwork,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
 }

@@ -127,6 +127,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             rule: format!("it has to be confined at level `{needed}`, and this machine has proven `{have}`: {why}"),
             cure: fix.clone(),
         },
+        SpawnError::NoNetwork { program, have, fix } => Cause::Denied {
+            action: format!("start program `{program}` with a network"),
+            rule: format!("the sandbox level `{have}` of this machine shuts out every network"),
+            cure: fix.clone(),
+        },
         SpawnError::View { .. }
         | SpawnError::Writable { .. }
         | SpawnError::OutsideView { .. }

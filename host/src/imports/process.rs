@@ -91,6 +91,7 @@ impl ProcessContext {
                 cap: command.cap,
                 deadline: command.deadline,
                 grace: command.grace,
+                way_out: BTreeMap::new(),
             },
             None => StartOptions::new(watched.unwrap_or_else(|| Arc::new(Nowhere))),
         }
@@ -137,6 +138,7 @@ impl ProcessContext {
             working_directory,
             profile: command.map_or(self.call.profile, |command| command.profile),
             places: self.call.folders.seen_by_command(),
+            network: command.map(|command| command.network.clone()).unwrap_or_default(),
         })
     }
 
@@ -192,6 +194,7 @@ impl ProcessContext {
             working_directory,
             profile: self.call.profile,
             places,
+            network: self.call.reach.indexes.clone(),
         })
     }
 

@@ -7,9 +7,9 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{event::Event, installer::Configured, story::Story, verdict::Verdict};
 use crate::{
     engine::{self, CallError, Finding, Outline, Severity},
-    imports::{Call, CommandLaunch, Listener, Talk},
+    imports::{Call, CommandLaunch, Listener, Reach, Talk},
     names::Export,
-    policy::Profile,
+    policy::{ChildNetwork, Profile},
     sandbox::Sink,
     store::{ReasonCode, RunStatus},
 };
@@ -40,6 +40,7 @@ impl Story {
             base_variables: Arc::new(configured.variables),
             machine_reads: Arc::new(configured.reads),
             profile: wanted,
+            reach: Arc::new(Reach { indexes: ChildNetwork::Machine }),
             deadline: Instant::now() + engine::patience(export),
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     engine::{ExecutionRequest, Started, StdinKind},
     imports::CommandLaunch,
     names::{EndKind, Ending, Export, ProcessHandle},
+    policy::ChildNetwork,
     sandbox::{Child, StartOptions, Stdin},
     store::{Durability, ExecutionKind, NewExecution, ReasonCode, RunStatus},
 };
@@ -83,12 +84,14 @@ impl Story {
             variables: self.command_variables(),
             working_directory: settings.workspace.clone(),
             profile: settings.sandbox,
+            network: ChildNetwork::None,
             options: Mutex::new(Some(StartOptions {
                 stdin: execution.stdin,
                 sink: output.clone(),
                 cap: settings.log_limit,
                 deadline: execution.deadline,
                 grace: settings.grace,
+                ..StartOptions::new(output.clone())
             })),
         };
         let environment = self.environment.clone().unwrap_or_default();

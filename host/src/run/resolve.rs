@@ -109,6 +109,7 @@ impl Host {
             program_output: None,
             base_variables: Arc::new(self.environment.base(rights.profile(Profile::Own))),
             machine_reads: Arc::default(),
+            reach: Arc::default(),
             profile: Profile::Own,
             deadline: Instant::now() + engine::patience(export),
         })
