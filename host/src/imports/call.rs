@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::children::Children;
+use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
     names::{Export, Failure},
@@ -50,13 +50,6 @@ pub struct Call {
     pub reach: Arc<Reach>,
     /// When the call has to be over.
     pub deadline: Instant,
-}
-
-/// What strict programs reach over the network.
-#[derive(Debug, Clone, Default)]
-pub struct Reach {
-    /// The indexes from which an environment is filled.
-    pub indexes: ChildNetwork,
 }
 
 /// The user's command, ready to be launched once.

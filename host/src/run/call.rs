@@ -6,6 +6,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{event::Event, installer::Configured, story::Story, verdict::Verdict};
 use crate::{
+    egress::Dialer,
     engine::{self, CallError, Finding, Outline, Severity},
     imports::{Call, CommandLaunch, Listener, Reach, Talk},
     names::Export,
@@ -41,7 +42,7 @@ impl Story {
             base_variables: Arc::new(configured.variables),
             machine_reads: Arc::new(configured.reads),
             profile: wanted,
-            reach: Arc::new(Reach { indexes: ChildNetwork::Machine }),
+            reach: Arc::new(Reach { indexes: ChildNetwork::Machine, dialer: Dialer::default() }),
             deadline: Instant::now() + engine::patience(export),
         }
     }

@@ -108,6 +108,15 @@ impl Child {
     }
 }
 
+impl Child {
+    /// Waits for the same, and goes on when this is dropped, which is an end as well.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut exit = self.exit.clone();
+        // Where nobody is left to tell it, it is over too.
+        async move { drop(exit.wait_for(Option::is_some).await) }
+    }
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
