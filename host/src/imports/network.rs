@@ -24,7 +24,9 @@ const IMPORT: &str = "network.connect";
 pub struct Reach {
     /// The indexes from which strict programs fill an environment.
     pub indexes: ChildNetwork,
-    /// What connects to the hosts that a strict program was named.
+    /// What connects to those.
+    pub index_dialer: Dialer,
+    /// What connects to the hosts that the user named for the command.
     pub dialer: Dialer,
 }
 

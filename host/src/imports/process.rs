@@ -228,8 +228,10 @@ impl ProcessContext {
 
     /// Who answers for what is started. `cure` is the option with which the user would let it reach more.
     fn outlet(&self, cure: &'static str) -> Outlet {
+        let reach = &self.call.reach;
+        let dialer = if self.gate.export() == Export::BuildEnv { &reach.index_dialer } else { &reach.dialer };
         Outlet {
-            dialer: self.call.reach.dialer.clone(),
+            dialer: dialer.clone(),
             plugin: self.gate.rights().plugin.to_string(),
             cure,
             export: self.gate.export(),

@@ -6,11 +6,10 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{event::Event, installer::Configured, story::Story, verdict::Verdict};
 use crate::{
-    egress::Dialer,
     engine::{self, CallError, Finding, Outline, Severity},
-    imports::{Call, CommandLaunch, Listener, Reach, Talk},
+    imports::{Call, CommandLaunch, Listener, Talk},
     names::Export,
-    policy::{ChildNetwork, Profile},
+    policy::Profile,
     sandbox::Sink,
     store::{ReasonCode, RunStatus},
 };
@@ -42,7 +41,7 @@ impl Story {
             base_variables: Arc::new(configured.variables),
             machine_reads: Arc::new(configured.reads),
             profile: wanted,
-            reach: Arc::new(Reach { indexes: ChildNetwork::Machine, dialer: Dialer::default() }),
+            reach: self.reach.clone(),
             deadline: Instant::now() + engine::patience(export),
         }
     }

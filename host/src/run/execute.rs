@@ -10,7 +10,6 @@ use crate::{
     engine::{ExecutionRequest, Started, StdinKind},
     imports::CommandLaunch,
     names::{EndKind, Ending, Export, ProcessHandle},
-    policy::ChildNetwork,
     sandbox::{Child, StartOptions, Stdin},
     store::{Durability, ExecutionKind, NewExecution, ReasonCode, RunStatus},
 };
@@ -84,7 +83,7 @@ impl Story {
             variables: self.command_variables(),
             working_directory: settings.workspace.clone(),
             profile: settings.sandbox,
-            network: ChildNetwork::None,
+            network: self.network.clone(),
             options: Mutex::new(Some(StartOptions {
                 stdin: execution.stdin,
                 sink: output.clone(),
