@@ -23,6 +23,7 @@ mod naming;
 mod network;
 mod process;
 mod stdio;
+mod transfer;
 mod usage;
 mod waits;
 
