@@ -8,7 +8,7 @@
 //! | 4 | [`run`], [`check`] |
 //! | 3 | [`plugin`], [`engine`] |
 //! | 2 | [`imports`], [`config`] |
-//! | 1 | [`sandbox`], [`workspace`], [`store`] |
+//! | 1 | [`sandbox`], [`workspace`], [`store`], [`secrets`] |
 //! | 0 | [`policy`] |
 //! | ground | [`names`] |
 
@@ -22,6 +22,7 @@ pub mod plugin;
 pub mod policy;
 pub mod run;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod workspace;
 

@@ -205,6 +205,7 @@ impl Attack {
         CommandLaunch {
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            secrets: BTreeMap::new(),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
             options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
@@ -325,6 +326,7 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
         listener: Arc::new(Heard::default()),
         folders: Arc::default(),
         children: Arc::new(Children::new(launcher())),
+        secrets: Arc::default(),
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::from(base)),

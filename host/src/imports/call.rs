@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use super::children::Children;
 use crate::{
     names::{Export, Failure},
-    policy::{Access, Folder, Places, Profile, Rights, open_folder},
+    policy::{Access, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Sink, StartOptions},
+    secrets::Held,
     store::Record,
     workspace::{GuestPath, Root, WorkspaceError},
 };
@@ -33,6 +34,8 @@ pub struct Call {
     pub folders: Arc<Folders>,
     /// The processes of the run.
     pub children: Arc<Children>,
+    /// The secrets that the plugin may have used, and what hides them.
+    pub secrets: Arc<Held>,
     /// The user's command, in `start` only.
     pub command: Option<Arc<CommandLaunch>>,
     /// Where the output of other programs goes besides the answer, live.
@@ -53,6 +56,8 @@ pub struct CommandLaunch {
     pub argv: Vec<OsString>,
     /// Its variables, whole.
     pub variables: BTreeMap<OsString, OsString>,
+    /// The secrets among them, by the names of their variables.
+    pub secrets: BTreeMap<String, SecretName>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.

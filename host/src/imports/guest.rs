@@ -13,6 +13,7 @@ use super::{
     http::Refusal,
     log::LogContext,
     process::ProcessContext,
+    secrets::SecretsContext,
     stdio::Lines,
     waits::Waits,
 };
@@ -29,6 +30,7 @@ pub struct Guest {
     refusal: Refusal,
     pub(super) process: ProcessContext,
     pub(super) log: LogContext,
+    pub(super) secrets: SecretsContext,
     streams: [Lines; 2],
     files: FilesContext,
     waits: u64,
@@ -43,7 +45,7 @@ impl Guest {
         let usage = call.children.usage().clone();
         let limits = *usage.limits();
         let gate = Arc::new(Gate::new(call.export, call.rights.clone(), call.record.clone(), usage.clone()));
-        let log = LogContext::new(call.export, call.record.clone(), call.listener.clone(), usage);
+        let log = LogContext::new(&call, usage);
         let streams = [Lines::new("stdout", log.clone()), Lines::new("stderr", log.clone())];
         let mut wasi = WasiCtxBuilder::new();
         let [stdout, stderr] = streams.clone();
@@ -71,6 +73,7 @@ impl Guest {
             http,
             refusal: Refusal(gate.clone()),
             files: FilesContext::new(gate.clone()),
+            secrets: SecretsContext::new(gate.clone(), call.secrets.clone()),
             process: ProcessContext::new(gate, call),
             log,
             streams,

@@ -9,11 +9,12 @@ use wasmtime_wasi::{
 };
 
 use super::{
-    bindings::worldflux::runtime::{log, process, types},
+    bindings::worldflux::runtime::{log, process, secrets, types},
     files::RecordedFiles,
     guest::Guest,
     log::LogContext,
     process::ProcessContext,
+    secrets::SecretsContext,
     waits::CountedWaits,
 };
 
@@ -21,6 +22,12 @@ struct Process;
 
 impl HasData for Process {
     type Data<'a> = &'a mut ProcessContext;
+}
+
+struct Secrets;
+
+impl HasData for Secrets {
+    type Data<'a> = &'a mut SecretsContext;
 }
 
 struct Log;
@@ -33,6 +40,7 @@ impl HasData for Log {
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
+    secrets::add_to_linker::<_, Secrets>(linker, |guest| &mut guest.secrets)?;
     log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
     filesystem::preopens::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;

@@ -22,6 +22,7 @@ use crate::{
     names::{Ending, Moment, RunId},
     policy::Level,
     sandbox::Stdin,
+    secrets::Held,
     store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
 };
 
@@ -71,6 +72,8 @@ pub(super) struct Story {
     pub(super) cancelled: Cancelled,
     pub(super) children: Arc<Children>,
     pub(super) folders: Folders,
+    /// The secrets that its plugin may have used.
+    pub(super) held: Arc<Held>,
     pub(super) stdin: Option<Stdin>,
     /// The handle of the environment, once there is one.
     pub(super) environment: Option<String>,
@@ -141,10 +144,11 @@ impl Story {
         let runtime_settings = settings.settings_of(&resolved.description.name);
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
-        let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
+        let held = Arc::new(host.hold(&resolved.rights).await?);
+        let prepared = super::prepare::prepare(&host, &mut settings, &resolved, &held)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
-        super::prepare::keep_question(&host, &question)?;
+        super::prepare::keep_question(&host, &question, &held)?;
         let story = Self {
             engine: host.engine().await?,
             question,
@@ -153,6 +157,7 @@ impl Story {
             cancelled,
             children: Arc::new(Children::new(host.launcher.clone())),
             folders: prepared.folders,
+            held,
             stdin: Some(prepared.stdin),
             environment: None,
             claim: super::build::Claim::None,
@@ -244,13 +249,13 @@ impl Story {
 
     /// Begin the log of a command.
     pub(super) fn output(&self, name: &str, source: super::event::OutputSource) -> Result<Arc<Output>, Verdict> {
-        Output::create(&self.log_path(name), source, self.events.clone())
+        Output::create(&self.log_path(name), source, self.held.scrubber(), self.events.clone())
             .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
     }
 
     /// End the log of a command, and remember it for the manifest.
-    pub(super) fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
-        let summary = output.finish().map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
+    pub(super) async fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
+        let summary = output.finish().await.map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
         let Some(summary) = summary else { return Ok(()) };
         self.logs.push(LogFile {
             name: name.to_owned(),
