@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::children::Children;
 use crate::{
+    egress::Client,
     names::{Export, Failure, RunId},
     policy::{Access, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
@@ -36,6 +37,8 @@ pub struct Call {
     pub children: Arc<Children>,
     /// The secrets that the plugin may have used, and what hides them.
     pub secrets: Arc<Held>,
+    /// What sends its requests.
+    pub client: Arc<Client>,
     /// The user's command, in `start` only.
     pub command: Option<Arc<CommandLaunch>>,
     /// Where the output of other programs goes besides the answer, live.
@@ -62,6 +65,7 @@ impl Call {
             folders: Arc::default(),
             children: Arc::new(Children::new(launcher)),
             secrets: Arc::default(),
+            client: Arc::default(),
             command: None,
             program_output: None,
             base_variables: Arc::default(),

@@ -36,6 +36,7 @@ impl Story {
             folders: Arc::new(self.folders.clone()),
             children: self.children.clone(),
             secrets: self.held.clone(),
+            client: self.client.clone(),
             command: None,
             program_output: None,
             base_variables: Arc::new(configured.variables),

@@ -92,7 +92,11 @@ impl Host {
     pub(super) fn call_outside_of_a_run(&self, export: Export, rights: &Arc<Rights>) -> Result<Call, RunError> {
         let deadline = Instant::now() + engine::patience(export);
         let base_variables = Arc::new(self.environment.base(rights.profile(Profile::Own)));
-        Ok(Call { base_variables, ..Call::outside_of_a_run(export, rights.clone(), self.launcher.clone(), deadline)? })
+        Ok(Call {
+            base_variables,
+            client: self.client()?,
+            ..Call::outside_of_a_run(export, rights.clone(), self.launcher.clone(), deadline)?
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, RunSettings},
+    egress::Client,
     engine::{Engine, Outcome, Question},
     imports::{Children, Folders},
     names::{Ending, Moment, RunId},
@@ -71,6 +72,7 @@ pub(super) struct Story {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) cancelled: Cancelled,
     pub(super) children: Arc<Children>,
+    pub(super) client: Arc<Client>,
     pub(super) folders: Folders,
     /// The secrets that its plugin may have used.
     pub(super) held: Arc<Held>,
@@ -156,6 +158,7 @@ impl Story {
             events,
             cancelled,
             children: Arc::new(Children::new(host.launcher.clone())),
+            client: host.client()?,
             folders: prepared.folders,
             held,
             stdin: Some(prepared.stdin),

@@ -7,7 +7,9 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, SecretArgs, StatusArgs};
+use super::{
+    EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, SecretArgs, StatusArgs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,6 +59,8 @@ pub enum Verb {
     Selftest(SelftestArgs),
     /// Pack and inspect plugins, and say what they may do
     Plugin(PluginArgs),
+    /// Say where hosts really are that plugins may reach, and whose certificates they have
+    Endpoint(EndpointArgs),
     /// Keep secrets for plugins, which have them used and never see them
     Secret(SecretArgs),
     /// Print the completions for a shell
