@@ -54,7 +54,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call that belongs to no run: it has no folders and no command, and nobody hears what it says. Its record is checked and chained like
+    /// A call that belongs to no run: it has no folders, no command and nothing that was said about hosts, and nobody hears what it says. Its record is checked and chained like
     /// any other, in memory.
     pub fn outside_of_a_run(export: Export, rights: Arc<Rights>, launcher: Launcher, deadline: Instant) -> Result<Self, StoreError> {
         Ok(Self {
