@@ -30,5 +30,8 @@ pub(super) const HELLO_TIME: Duration = Duration::from_secs(10);
 /// closed. Long enough for a server that works on an answer.
 pub(super) const IDLE: Duration = Duration::from_mins(10);
 
+/// Time for what a child has written to reach its host after the child has ended. Stops a host that never closes from holding up the run.
+pub(super) const LAST_BYTES: Duration = Duration::from_secs(1);
+
 /// Bytes that are on their way through a tunnel, in each direction.
 pub(super) const BUFFER: Bytes = Bytes::kibi(64);

@@ -14,13 +14,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
-    time::{Duration, Instant, sleep, sleep_until},
+    time::{Duration, Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     answer::{Body, open, refuse, say, who_are_you},
     forward::forward,
-    limits::{A_SECOND, AT_ONCE, BURST, FIELDS, HEAD, HEAD_TIME},
+    limits::{A_SECOND, AT_ONCE, BURST, FIELDS, HEAD, HEAD_TIME, LAST_BYTES},
     meter::{Meter, Metered, Report},
     password::Password,
     rules::{Allowed, Rules},
@@ -63,6 +63,8 @@ impl Proxy {
             result = Arc::new(self).accept(listener, &mut connections) => result,
             () = over => Ok(()),
         };
+        // What the child had still written goes on.
+        let _ = timeout(LAST_BYTES, async { while connections.join_next().await.is_some() {} }).await;
         connections.shutdown().await;
         accepted
     }
@@ -99,9 +101,9 @@ impl Proxy {
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(FIELDS).max_buf_size(HEAD.as_len());
         builder.half_close(true);
         if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await
-            && (error.is_parse() || error.is_timeout())
+            && error.is_parse()
         {
-            // The library has answered already, where somebody waits.
+            // The library has answered already. A head that came too slowly looks like a connection that waits for its next request.
             let wanted = Wanted { method: String::new(), authority: String::new() };
             self.watcher.invalid(&wanted, &format!("the request cannot be read: {error}"));
         }
