@@ -9,11 +9,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::children::Children;
+use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
     names::{Export, Failure, RunId},
-    policy::{Access, Folder, Places, Profile, Rights, SecretName, open_folder},
+    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
     secrets::Held,
     store::{Record, StoreError},
@@ -49,6 +49,8 @@ pub struct Call {
     pub machine_reads: Arc<BTreeSet<PathBuf>>,
     /// What the user wants other programs to see of the machine.
     pub profile: Profile,
+    /// What strict programs reach over the network, and how.
+    pub reach: Arc<Reach>,
     /// When the call has to be over.
     pub deadline: Instant,
 }
@@ -70,6 +72,7 @@ impl Call {
             program_output: None,
             base_variables: Arc::default(),
             machine_reads: Arc::default(),
+            reach: Arc::default(),
             profile: Profile::Own,
             deadline,
         })
@@ -88,6 +91,8 @@ pub struct CommandLaunch {
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.
     pub profile: Profile,
+    /// What it reaches of the network, where it is strict.
+    pub network: ChildNetwork,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
 }

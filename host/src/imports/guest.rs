@@ -15,6 +15,7 @@ use super::{
     process::ProcessContext,
     secrets::SecretsContext,
     stdio::Lines,
+    transfer::TransferContext,
     waits::Waits,
 };
 use crate::{
@@ -33,6 +34,7 @@ pub struct Guest {
     requests: HttpContext,
     denied: Arc<Mutex<Option<Failure>>>,
     pub(super) process: ProcessContext,
+    pub(super) transfer: TransferContext,
     pub(super) log: LogContext,
     pub(super) secrets: SecretsContext,
     streams: [Lines; 2],
@@ -80,6 +82,7 @@ impl Guest {
             denied,
             files: FilesContext::new(gate.clone()),
             secrets: SecretsContext::new(gate.clone(), call.secrets.clone()),
+            transfer: TransferContext::new(gate.clone(), &call),
             process: ProcessContext::new(gate, call),
             log,
             streams,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{error::RunError, host::Host, prepare::check_places, secrets};
+use super::{error::RunError, host::Host, network, prepare::check_places, secrets};
 use crate::{
     config::{self, RunSettings},
     engine::{CallError, Description, Finding, Outline, PlannedResource, Question, Severity},
@@ -72,6 +72,7 @@ impl Host {
         let runtime_settings = settings.settings_of(name);
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         check_places(self, &mut settings, &resolved.rights)?;
+        network::of_command(self, &settings, &resolved.rights).await?;
         let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
         let folders = Arc::new(Folders::open(folders)?);
         let held = Arc::new(self.hold(&resolved.rights).await?);

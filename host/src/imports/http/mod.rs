@@ -14,4 +14,4 @@ mod hook;
 mod scrubbed;
 
 pub(super) use code::code_of;
-pub(super) use hook::HttpContext;
+pub(super) use hook::{HttpContext, check_own_headers};
