@@ -16,7 +16,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
+    policy::{ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{ExecutionKind, Record, read_record},
 };
@@ -224,6 +224,7 @@ impl Attack {
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
+            network: ChildNetwork::None,
             options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
         }
     }
@@ -252,21 +253,9 @@ impl Listener for Heard {
 /// A call that belongs to no run and may touch nothing.
 pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
     let base = [("PATH", "/usr/bin:/bin"), ("HOME", "/")].map(|(name, value)| (name.into(), value.into()));
-    Call {
-        export,
-        rights: Arc::new(rights),
-        record: Arc::new(Record::in_memory(&RunId::generate()).unwrap()),
-        listener: Arc::new(Heard::default()),
-        folders: Arc::default(),
-        children: Arc::new(Children::new(launcher())),
-        client: Arc::default(),
-        command: None,
-        program_output: None,
-        base_variables: Arc::new(BTreeMap::from(base)),
-        machine_reads: Arc::default(),
-        profile: Profile::Own,
-        deadline: tokio::time::Instant::now() + patience,
-    }
+    let deadline = tokio::time::Instant::now() + patience;
+    let call = Call::outside_of_a_run(export, Arc::new(rights), launcher(), deadline).unwrap();
+    Call { base_variables: Arc::new(BTreeMap::from(base)), ..call }
 }
 
 /// What `rogue` may do with all that it asks for granted.

@@ -9,13 +9,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::children::Children;
+use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
-    names::{Export, Failure},
-    policy::{Access, Folder, Places, Profile, Rights, open_folder},
-    sandbox::{Sink, StartOptions},
-    store::Record,
+    names::{Export, Failure, RunId},
+    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, open_folder},
+    sandbox::{Launcher, Sink, StartOptions},
+    store::{Record, StoreError},
     workspace::{GuestPath, Root, WorkspaceError},
 };
 
@@ -46,8 +46,33 @@ pub struct Call {
     pub machine_reads: Arc<BTreeSet<PathBuf>>,
     /// What the user wants other programs to see of the machine.
     pub profile: Profile,
+    /// What strict programs reach over the network, and how.
+    pub reach: Arc<Reach>,
     /// When the call has to be over.
     pub deadline: Instant,
+}
+
+impl Call {
+    /// A call that belongs to no run: it has no folders, no command and nothing that was said about hosts, and nobody hears what it says. Its record is checked and chained like
+    /// any other, in memory.
+    pub fn outside_of_a_run(export: Export, rights: Arc<Rights>, launcher: Launcher, deadline: Instant) -> Result<Self, StoreError> {
+        Ok(Self {
+            export,
+            rights,
+            record: Arc::new(Record::in_memory(&RunId::generate())?),
+            listener: Arc::new(Deaf),
+            folders: Arc::default(),
+            children: Arc::new(Children::new(launcher)),
+            client: Arc::default(),
+            command: None,
+            program_output: None,
+            base_variables: Arc::default(),
+            machine_reads: Arc::default(),
+            reach: Arc::default(),
+            profile: Profile::Own,
+            deadline,
+        })
+    }
 }
 
 /// The user's command, ready to be launched once.
@@ -60,6 +85,8 @@ pub struct CommandLaunch {
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.
     pub profile: Profile,
+    /// What it reaches of the network, where it is strict.
+    pub network: ChildNetwork,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
 }
@@ -151,6 +178,14 @@ impl Folders {
 pub trait Listener: Send + Sync {
     /// Take note. Must not block.
     fn hear(&self, talk: Talk);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Deaf;
+
+impl Listener for Deaf {
+    fn hear(&self, _: Talk) {}
 }
 
 /// Something that a plugin said while it ran. Its text is a stranger's: escape it before a person sees it.

@@ -6,7 +6,7 @@
 //! Never: decides (policy does), confines (sandbox does), makes an instance (engine does), knows the order of a run.
 //! Callers: engine, which gives every instance a [`Guest`] and links the interfaces; run, which fills in a [`Call`]; cli, to show how much a
 //! line of talk matters.
-//! Read in order: bindings, call, usage, gate, guest, process, children, log, files, naming, growth, waits, stdio, http (a folder), convert, link.
+//! Read in order: bindings, call, usage, gate, guest, process, children, network, log, files, naming, growth, waits, stdio, http (a folder), convert, link.
 
 mod bindings;
 mod call;
@@ -20,15 +20,18 @@ mod http;
 mod link;
 mod log;
 mod naming;
+mod network;
 mod process;
 mod stdio;
+mod transfer;
 mod usage;
 mod waits;
 
 pub use bindings::{RuntimePlugin, RuntimePluginPre, exports::worldflux::runtime::plugin as answers, worldflux::runtime::types as wire};
-pub use call::{Call, CommandLaunch, Folders, Listener, Talk, TalkLevel};
+pub use call::{Call, CommandLaunch, Deaf, Folders, Listener, Talk, TalkLevel};
 pub use children::{Children, Running};
 pub use gate::Gate;
 pub use guest::Guest;
 pub use link::link;
+pub use network::Reach;
 pub use usage::Usage;

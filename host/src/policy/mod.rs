@@ -35,7 +35,7 @@ mod variable;
 
 pub use action::{HostTool, OpenFolder, StartProcess};
 pub use ask::Asks;
-pub use confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View};
+pub use confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Network, Places, Profile, View};
 pub use credential::{Credential, CredentialScheme, HeaderName, SecretUse, Word};
 pub use decide::{
     CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, host_tool, open_folder, open_machine_folders, send_request,

@@ -41,6 +41,7 @@ impl Story {
             base_variables: Arc::new(configured.variables),
             machine_reads: Arc::new(configured.reads),
             profile: wanted,
+            reach: self.reach.clone(),
             deadline: Instant::now() + engine::patience(export),
         }
     }

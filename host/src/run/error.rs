@@ -94,6 +94,16 @@ pub enum RunError {
     /// The attacks of the self-test could not be made.
     #[error("the self-test could not be made: {0}")]
     Selftest(String),
+    /// A network was named for a command that cannot be kept to it.
+    #[error("the network `{network}` cannot be kept: {rule}")]
+    Network {
+        /// What was named.
+        network: String,
+        /// Why not.
+        rule: String,
+        /// What the person can do next.
+        cure: String,
+    },
     /// The strict profile was asked for, and this machine cannot keep it.
     #[error("`--sandbox strict` cannot be kept: it needs level `{needed}`, and this machine has proven `{have}`: {why}")]
     SandboxUnavailable {
@@ -136,6 +146,7 @@ impl RunError {
             Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
+            Self::Network { cure, .. } => Some(cure.clone()),
             Self::SandboxUnavailable { have: Level::None, fix, .. } => {
                 Some(format!("{fix}; or use `--sandbox own`, if you trust the command as you trust your shell"))
             }

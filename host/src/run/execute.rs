@@ -83,12 +83,14 @@ impl Story {
             variables: self.command_variables(),
             working_directory: settings.workspace.clone(),
             profile: settings.sandbox,
+            network: self.network.clone(),
             options: Mutex::new(Some(StartOptions {
                 stdin: execution.stdin,
                 sink: output.clone(),
                 cap: settings.log_limit,
                 deadline: execution.deadline,
                 grace: settings.grace,
+                ..StartOptions::new(output.clone())
             })),
         };
         let environment = self.environment.clone().unwrap_or_default();

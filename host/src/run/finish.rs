@@ -104,7 +104,8 @@ impl Story {
             (Profile::Own, Some(_)) => "process-tree",
             (Profile::Strict, Some(level)) => level.name(),
         };
-        SandboxSection { profile, level: level.to_owned() }
+        let network = (level != "remote").then(|| self.network.reached());
+        SandboxSection { profile, level: level.to_owned(), network }
     }
 
     /// The runtime, with what the plugin told. A key that would hide what the host says makes the run incomplete.

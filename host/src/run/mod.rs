@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, execute, output,
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, network, index, call, installer, build, execute, output,
 //! remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
@@ -23,7 +23,9 @@ mod examine;
 mod execute;
 mod finish;
 mod host;
+mod index;
 mod installer;
+mod network;
 mod output;
 mod prepare;
 mod provenance;

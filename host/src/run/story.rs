@@ -19,9 +19,9 @@ use crate::{
     config::{self, RunSettings},
     egress::Client,
     engine::{Engine, Outcome, Question},
-    imports::{Children, Folders},
+    imports::{Children, Folders, Reach},
     names::{Ending, Moment, RunId},
-    policy::Level,
+    policy::{ChildNetwork, Level},
     sandbox::Stdin,
     store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
 };
@@ -71,6 +71,10 @@ pub(super) struct Story {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) cancelled: Cancelled,
     pub(super) children: Arc<Children>,
+    /// What the user's command reaches of the network, on this machine.
+    pub(super) network: ChildNetwork,
+    /// What connects to the hosts of that network, and to the indexes of an environment.
+    pub(super) reach: Arc<Reach>,
     pub(super) client: Arc<Client>,
     pub(super) folders: Folders,
     pub(super) stdin: Option<Stdin>,
@@ -143,6 +147,8 @@ impl Story {
         let runtime_settings = settings.settings_of(&resolved.description.name);
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
+        let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
+        let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
         let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
@@ -154,6 +160,8 @@ impl Story {
             events,
             cancelled,
             children: Arc::new(Children::new(host.launcher.clone())),
+            reach: Arc::new(reach),
+            network,
             client: host.client()?,
             folders: prepared.folders,
             stdin: Some(prepared.stdin),
@@ -190,6 +198,8 @@ impl Story {
         }
         self.enter(Step::Teardown).await;
         verdict = self.teardown(verdict).await;
+        // Nothing is written down any more when the manifest says how much there is.
+        self.children.settle().await;
         self.enter(Step::Finish).await;
         self.finish(verdict).await
     }
