@@ -121,7 +121,7 @@ impl Host {
             }
         };
         let running = tokio::spawn(async move {
-            let manifest = story.tell().await;
+            let manifest = Box::pin(story.tell()).await;
             if let Some(listener) = listener {
                 listener.abort();
                 // Its end removes the pipe on which it listened.

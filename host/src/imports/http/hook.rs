@@ -3,23 +3,21 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::SystemTime,
 };
 
-use bytes::Bytes as Buffer;
 use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{body::Recorded, code, exchange::Exchange, scrubbed::Scrubbed};
+use super::{body::Recorded, brokered::put_secrets, code, exchange::Exchange, scrubbed::Scrubbed};
 use crate::{
     egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
     imports::gate::Gate,
     names::{Cause, Digest, Failure},
-    policy::{self, CredentialScheme, Denial, EndpointName, Permit, SendRequest, WantedRequest},
-    secrets::{self, Held},
+    policy::{self, Denial, Permit, SendRequest, WantedRequest},
+    secrets::Held,
 };
 
 const IMPORT: &str = "wasi:http/outgoing-handler.handle";
@@ -159,27 +157,13 @@ impl Sending {
         limits: HttpLimits,
     ) -> Result<Response<Scrubbed>, EgressError> {
         let mut request = Outbound::new(permit, request, limits)?;
-        let SendRequest { host, port, credentials, .. } = request.action();
-        let (name, has_secrets) = (EndpointName { host: host.clone(), port: *port }, !credentials.is_empty());
-        if has_secrets {
-            self.put_secrets(&mut request).await?;
-        }
+        let brokered = put_secrets(&self.held, &mut request).await?;
         let mut response = self.client.send(self.plugin, request).await?;
-        if has_secrets && !secrets::is_readable(response.headers()) {
-            let why = "its answer is compressed though it was asked not to be, and cannot be looked through for the secrets of the request";
-            return Err(EgressError::Protocol { host: name, why: why.into() });
+        if let Some(brokered) = brokered {
+            brokered.check(response.headers())?;
         }
         self.held.scrubber().headers(response.headers_mut());
         Ok(response.map(|body| Scrubbed::new(body, self.held.scrubber())))
-    }
-
-    /// The last thing before a request leaves. A signature is made of all of it, so its body is read to the end first.
-    async fn put_secrets(&self, request: &mut Outbound) -> Result<(), EgressError> {
-        let is_signed = request.action().credentials.iter().any(|credential| matches!(credential.scheme, CredentialScheme::Sigv4 { .. }));
-        let body = if is_signed { request.whole_body().await? } else { Buffer::new() };
-        let (permit, parts) = request.parts_mut();
-        let put = self.held.inject(permit, parts, &body, SystemTime::now());
-        put.map_err(|error| EgressError::Invalid(error.to_string()))
     }
 
     /// Wait for the turn of this request, and for a place among those that go on at once; `None` where there is none for too long.

@@ -1,7 +1,7 @@
 //! Acts: what is tried, and what came of it.
 
 use crate::{
-    broken, files, network, processes, resources,
+    broken, files, http, network, processes, resources,
     wit::worldflux::runtime::{
         log::{self, Level},
         secrets,
@@ -77,7 +77,7 @@ fn try_act(behaviour: &str) -> Option<String> {
         "resolve" => network::resolve(value),
         "udp" => network::udp(),
         "listen" => network::listen(),
-        "http" => network::http(value),
+        "http" => http::http(value),
 
         "output" => processes::output(value),
         "output-with" => processes::output_with(value),
