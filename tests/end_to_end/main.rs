@@ -35,5 +35,6 @@ mod recipe;
 mod rights;
 mod runtimes;
 mod secret;
+mod secrets;
 mod strict;
 mod verbs;
