@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Speaks to the proxy byte by byte.
-const HEAD: &str = r#"
+const HEAD: &str = r"
 import base64, os, re, socket, ssl, sys, time
 way = re.fullmatch(r'http://([^@]+)@([^:]+):(\d+)', os.environ['HTTPS_PROXY'])
 own = base64.b64encode(way[1].encode()).decode()
@@ -57,7 +57,7 @@ def through(hostname, target='example.test:443', **options):
         return head(s).split(b' ')[1].decode()
     except (ssl.SSLError, ConnectionError) as error:
         return getattr(error, 'reason', None) or type(error).__name__
-"#;
+";
 
 /// NE01, NE02, NE03, NE04, NE05, NE06, NE13, NE14, NE27
 #[test]
