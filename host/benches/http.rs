@@ -111,7 +111,8 @@ fn serve() -> Result<SocketAddr> {
             loop {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                let hello = service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello")))) });
+                let hello =
+                    service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello")))) });
                 tokio::spawn(server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), hello));
             }
         })

@@ -1,7 +1,7 @@
 //! A real server, which writes down exactly what reached it, and answers byte by byte what a test wants.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read, Write},
+    io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
