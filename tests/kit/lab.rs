@@ -222,6 +222,7 @@ impl Attack {
         CommandLaunch {
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            secrets: BTreeMap::new(),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
             network: ChildNetwork::None,

@@ -138,6 +138,7 @@ impl Exit {
             )
             | RunError::Refused { .. }
             | RunError::Config(_)
+            | RunError::Secret(_)
             | RunError::Stdin { .. }
             | RunError::TooMuch { .. }
             | RunError::Folder(_)

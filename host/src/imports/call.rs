@@ -13,8 +13,9 @@ use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
     names::{Export, Failure, RunId},
-    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, open_folder},
+    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
+    secrets::Held,
     store::{Record, StoreError},
     workspace::{GuestPath, Root, WorkspaceError},
 };
@@ -34,6 +35,8 @@ pub struct Call {
     pub folders: Arc<Folders>,
     /// The processes of the run.
     pub children: Arc<Children>,
+    /// The secrets that the plugin may have used, and what hides them.
+    pub secrets: Arc<Held>,
     /// What sends its requests.
     pub client: Arc<Client>,
     /// The user's command, in `start` only.
@@ -63,6 +66,7 @@ impl Call {
             listener: Arc::new(Deaf),
             folders: Arc::default(),
             children: Arc::new(Children::new(launcher)),
+            secrets: Arc::default(),
             client: Arc::default(),
             command: None,
             program_output: None,
@@ -81,6 +85,8 @@ pub struct CommandLaunch {
     pub argv: Vec<OsString>,
     /// Its variables, whole.
     pub variables: BTreeMap<OsString, OsString>,
+    /// The secrets among them, by the names of their variables.
+    pub secrets: BTreeMap<String, SecretName>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.

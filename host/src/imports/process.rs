@@ -105,6 +105,7 @@ impl ProcessContext {
     async fn launch_users_command(&self, ask: wit::LaunchOptions) -> Result<ProcessHandle, Failure> {
         let action = json!({
             "argv": self.call.command.as_ref().map(|command| command.argv.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>()),
+            "secrets": self.call.command.as_ref().map(|command| &command.secrets),
             "adds": ask.variables.iter().map(|variable| &variable.name).collect::<Vec<_>>(),
             "path-prefix": ask.path_prefix,
             "working-directory": ask.working_directory,

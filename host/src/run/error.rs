@@ -8,6 +8,7 @@ use crate::{
     names::{Digest, RuntimeName},
     plugin::PluginError,
     policy::Level,
+    secrets::SecretError,
     store::StoreError,
     workspace::WorkspaceError,
 };
@@ -83,6 +84,9 @@ pub enum RunError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A secret cannot be kept or had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// What was typed is not done, for a reason that says itself.
     #[error("{message}")]
     Refused {
@@ -128,6 +132,7 @@ impl RunError {
             Self::Config(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Plugin(error) => error.hint(),
+            Self::Secret(error) => error.hint(),
             Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
             Self::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. } => {
                 Some("ask the author for a smaller build; `worldflux plugin inspect FILE` shows what it is without compiling it".into())

@@ -64,6 +64,11 @@ impl Host {
         &self.state
     }
 
+    /// The folder of grants and secrets.
+    pub(super) fn config_folder(&self) -> &Path {
+        &self.folders.config
+    }
+
     /// The plugins that can be named.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {

@@ -23,6 +23,7 @@ use crate::{
     names::{Ending, Moment, RunId},
     policy::{ChildNetwork, Level},
     sandbox::Stdin,
+    secrets::Held,
     store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
 };
 
@@ -77,6 +78,8 @@ pub(super) struct Story {
     pub(super) reach: Arc<Reach>,
     pub(super) client: Arc<Client>,
     pub(super) folders: Folders,
+    /// The secrets that its plugin may have used.
+    pub(super) held: Arc<Held>,
     pub(super) stdin: Option<Stdin>,
     /// The handle of the environment, once there is one.
     pub(super) environment: Option<String>,
@@ -118,7 +121,7 @@ impl Host {
             }
         };
         let running = tokio::spawn(async move {
-            let manifest = story.tell().await;
+            let manifest = Box::pin(story.tell()).await;
             if let Some(listener) = listener {
                 listener.abort();
                 // Its end removes the pipe on which it listened.
@@ -149,10 +152,11 @@ impl Story {
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
         let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
         let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
-        let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
+        let held = Arc::new(host.hold(&resolved.rights).await?);
+        let prepared = super::prepare::prepare(&host, &mut settings, &resolved, &held)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
-        super::prepare::keep_question(&host, &question)?;
+        super::prepare::keep_question(&host, &question, &held)?;
         let story = Self {
             engine: host.engine().await?,
             question,
@@ -164,6 +168,7 @@ impl Story {
             network,
             client: host.client()?,
             folders: prepared.folders,
+            held,
             stdin: Some(prepared.stdin),
             environment: None,
             claim: super::build::Claim::None,
@@ -257,13 +262,13 @@ impl Story {
 
     /// Begin the log of a command.
     pub(super) fn output(&self, name: &str, source: super::event::OutputSource) -> Result<Arc<Output>, Verdict> {
-        Output::create(&self.log_path(name), source, self.events.clone())
+        Output::create(&self.log_path(name), source, self.held.scrubber(), self.events.clone())
             .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
     }
 
     /// End the log of a command, and remember it for the manifest.
-    pub(super) fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
-        let summary = output.finish().map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
+    pub(super) async fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
+        let summary = output.finish().await.map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
         let Some(summary) = summary else { return Ok(()) };
         self.logs.push(LogFile {
             name: name.to_owned(),
