@@ -86,7 +86,7 @@ impl Origin {
                 let (seen, answer, open) = (seen.clone(), answer.clone(), open.clone());
                 thread::spawn(move || {
                     let _ = stream.set_nodelay(true);
-                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    let _ = stream.set_read_timeout(Some(Duration::from_mins(1)));
                     let mut stream = BufReader::new(open(stream)?);
                     while let Some(request) = read(&mut stream, connection)? {
                         seen.lock().unwrap().push(request.clone());
