@@ -15,11 +15,9 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-<<<<<<< HEAD
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable};
-=======
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, narrowing::NarrowingTable, network::NETWORK};
->>>>>>> main
+use super::{
+    ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable, network::NETWORK,
+};
 
 /// A run file that was read.
 #[derive(Debug)]
