@@ -14,6 +14,7 @@ mod authority;
 mod background;
 mod crash;
 mod deadline;
+mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/guests.rs"]
@@ -35,5 +36,6 @@ mod recipe;
 mod rights;
 mod runtimes;
 mod secret;
+mod secrets;
 mod strict;
 mod verbs;

@@ -2,7 +2,10 @@
 
 use crate::{
     broken, files, http, network, processes, resources,
-    wit::worldflux::runtime::log::{self, Level},
+    wit::worldflux::runtime::{
+        log::{self, Level},
+        secrets,
+    },
 };
 
 /// Does what `behaviour` says. `None` where it is no act.
@@ -49,6 +52,7 @@ fn try_act(behaviour: &str) -> Option<String> {
 
         "environment" => resources::environment(),
         "stdin" => resources::stdin(),
+        "secrets" => format!("ok: {}", secrets::available().join(" ")),
 
         "read" => files::read(value),
         "write" => files::write(value),
