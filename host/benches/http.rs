@@ -8,7 +8,6 @@ mod guests;
 mod kit;
 
 use std::{
-    collections::BTreeMap,
     convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -28,10 +27,10 @@ use tokio::{net::TcpStream, runtime::Runtime, time::Instant};
 use worldflux::{
     egress::{Client, Dialer},
     engine::{CompiledCache, Compiler, Engine, Plugin},
-    imports::{Call, Children, Folders, Listener, Talk},
+    imports::{Call, Children},
     names::{Export, RunId},
     plugin::PluginFile,
-    policy::{Grants, Limits, Origin, Profile, Rate, Rights},
+    policy::{Grants, Limits, Origin, Rate, Rights},
     sandbox::Launcher,
     store::Record,
 };
@@ -161,25 +160,10 @@ impl Guest {
         let limits = Limits { call_rate: fast, request_rate: fast, waits: u64::MAX, ..Limits::default() };
         let launcher = Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux")));
         Ok(Call {
-            export: Export::Doctor,
-            rights: Arc::new(rights),
             record: self.record.clone(),
-            listener: Arc::new(Deaf),
-            folders: Arc::new(Folders::default()),
-            children: Arc::new(Children::within(launcher, limits)),
+            children: Arc::new(Children::within(launcher.clone(), limits)),
             client: self.client.clone(),
-            command: None,
-            program_output: None,
-            base_variables: Arc::new(BTreeMap::new()),
-            machine_reads: Arc::default(),
-            profile: Profile::Strict,
-            deadline: Instant::now() + Duration::from_mins(1),
+            ..Call::outside_of_a_run(Export::Doctor, Arc::new(rights), launcher, Instant::now() + Duration::from_mins(1))?
         })
     }
-}
-
-struct Deaf;
-
-impl Listener for Deaf {
-    fn hear(&self, _: Talk) {}
 }

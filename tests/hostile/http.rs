@@ -3,7 +3,10 @@
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
-use worldflux::names::Export;
+use worldflux::{
+    engine::CallError,
+    names::{Cause, Export},
+};
 
 use crate::{
     authority::{Authority, Identity},
@@ -55,6 +58,18 @@ fn a_host_that_was_not_granted_is_denied_with_the_line_that_grants_it() {
     assert_eq!(other.said(), "denied: ErrorCode::HttpRequestDenied");
     assert_eq!(other.denials(), [(IMPORT.to_owned(), "its plugin.toml does not ask for it".to_owned())]);
     assert_eq!(origin.connections(), 0);
+}
+
+#[test]
+fn whoever_runs_the_plugin_is_told_what_it_was_denied_although_it_cannot_say_so() {
+    let report = attack(Export::Plan, "http:GET https://allowed.test/v1").granted("").run();
+    let Err(CallError::Refused(failure)) = &report.answer else { panic!("{:?}", report.answer) };
+    assert!(matches!(failure.cause, Cause::Denied { .. }), "{failure:?}");
+    assert_eq!(failure.hint.as_deref(), Some("worldflux plugin grant rogue --http https://allowed.test"));
+    assert_eq!(failure.message, "the service cannot be reached: plugin `rogue` may not GET https://allowed.test/v1: it is not granted");
+    let gone = attack(Export::Plan, "http:GET http://localhost/").run();
+    let Err(CallError::Refused(failure)) = &gone.answer else { panic!("{:?}", gone.answer) };
+    assert!(failure.hint.as_deref().is_some_and(|hint| hint.starts_with("worldflux endpoint add localhost:80 --private ")), "{failure:?}");
 }
 
 /// NE02

@@ -66,7 +66,7 @@ fn python() -> PathBuf {
 fn message(text: &str) -> String {
     let length = u32::try_from(text.len()).unwrap().to_be_bytes();
     let bytes = [&[0], &length[..], text.as_bytes()].concat();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from_digit(half.into(), 16).unwrap()).collect()
 }
 
 const HEADERS: &str = "header=content-type: application/grpc|header=te: trailers";

@@ -1,7 +1,7 @@
 //! A real server, which writes down exactly what reached it, and answers byte by byte what a test wants.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read, Write},
+    io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -86,7 +86,7 @@ impl Origin {
                 let (seen, answer, open) = (seen.clone(), answer.clone(), open.clone());
                 thread::spawn(move || {
                     let _ = stream.set_nodelay(true);
-                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    let _ = stream.set_read_timeout(Some(Duration::from_mins(1)));
                     let mut stream = BufReader::new(open(stream)?);
                     while let Some(request) = read(&mut stream, connection)? {
                         seen.lock().unwrap().push(request.clone());
