@@ -76,7 +76,7 @@ fn a_secret_is_kept_for_its_owner_alone_and_only_its_name_is_shown() {
 
     let argument = place.type_in(["secret", "set", "hf-token", &secret]).expect(2);
     assert!(argument.stderr.contains("unexpected argument"), "{}", argument.stderr);
-    for (value, complaint) in [("", "is empty"), ("short", "fewer than 6 bytes"), ("with\0nul-in-it", "has a NUL in it")] {
+    for (value, complaint) in [("", "is empty"), ("short", "has fewer than 6 bytes"), ("with\0nul-in-it", "has a NUL in it")] {
         let refused = piped(&mut place.command(["secret", "set", "other"]), value).expect(2);
         assert!(refused.stderr.contains(&format!("the value of secret `other` {complaint}")), "{}", refused.stderr);
         assert!(refused.stderr.contains("hint: worldflux secret set other"), "{}", refused.stderr);
@@ -253,7 +253,9 @@ fn a_secret_that_is_missing_is_named_with_the_line_that_sets_it() {
 fn a_confined_command_finds_no_secret_in_what_it_sees_of_the_machine() {
     let place = with_plugin(IN_A_REQUEST);
     let secret = mark();
-    let script = "cat /proc/*/environ /proc/*/cmdline /proc/*/task/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c \"$1$2\"; env; id";
+    // What looks for it must not have it on its own command line.
+    let script = "printf '%s%s\\n' \"$1\" \"$2\" > pattern; \
+                  cat /proc/*/environ /proc/*/cmdline /proc/*/task/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c -f pattern; rm pattern; env";
     let (first, second) = secret.split_at(4);
     let mut command = place.command(["run", "--runtime", "bare", "--", "sh", "-c", script, "sh", first, second]);
     let answer = crate::kit::answer(command.env("API_TOKEN", &secret)).expect(0);

@@ -43,6 +43,7 @@ mod network;
 mod process;
 mod quota;
 mod resources;
+mod secrets;
 mod started;
 mod storms;
 mod time;

@@ -16,9 +16,10 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights},
+    policy::{Asks, ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights, SecretName, usable_secrets},
     sandbox::{Capture, Launcher, StartOptions},
-    store::{ExecutionKind, Record, read_record},
+    secrets::{Held, SecretValue},
+    store::{ExecutionKind, Hide, Record, read_record},
 };
 
 use crate::guests::{guest, rogue_that_describes};
@@ -65,7 +66,9 @@ pub(crate) struct Attack {
     export: Export,
     behaviour: String,
     patience: Duration,
+    asks: Asks,
     grants: Grants,
+    secrets: Vec<(SecretName, SecretValue)>,
     limits: Limits,
     command: Vec<String>,
     output: Arc<Capture>,
@@ -80,12 +83,15 @@ pub(crate) fn attack(export: Export, behaviour: &str) -> Attack {
     for folder in Folder::ALL {
         fs::create_dir(on_host(place.path(), folder)).unwrap();
     }
-    let grants = Grants::all_of(&lab().rogue_file.manifest.asks);
+    let asks = lab().rogue_file.manifest.asks.clone();
+    let grants = Grants::all_of(&asks);
     Attack {
         export,
         behaviour: behaviour.to_owned(),
         patience: PATIENCE,
+        asks,
         grants,
+        secrets: vec![],
         limits: Limits::default(),
         command: vec!["true".to_owned()],
         output: Arc::default(),
@@ -113,6 +119,24 @@ impl Attack {
     /// With these grants only, as TOML.
     pub(crate) fn granted(mut self, grants: &str) -> Self {
         self.grants = toml::from_str(grants).unwrap();
+        self
+    }
+
+    /// As if its `plugin.toml` asked for these requests and secrets too, as TOML, and had them granted.
+    pub(crate) fn asking(mut self, asks: &str) -> Self {
+        let more: Asks = toml::from_str(asks).unwrap();
+        self.asks.http.extend(more.http);
+        self.asks.secret.extend(more.secret);
+        self.asks.check().unwrap();
+        self.grants = Grants::all_of(&self.asks);
+        self
+    }
+
+    /// With this as the value of a secret.
+    pub(crate) fn secret(mut self, name: &str, value: &str) -> Self {
+        let name: SecretName = name.parse().unwrap();
+        let value = SecretValue::new(&name, value.into()).unwrap();
+        self.secrets.push((name, value));
         self
     }
 
@@ -158,9 +182,14 @@ impl Attack {
 
     pub(crate) async fn go(self) -> Report {
         let lab = lab();
-        let rights = Rights { grants: self.grants.clone(), ..rogue_rights() };
+        let rights = Rights { asks: self.asks.clone(), grants: self.grants.clone(), ..rogue_rights() };
+        let usable = usable_secrets(&rights);
+        let granted = |(name, value): &(SecretName, SecretValue)| Some((name.clone(), value.clone(), usable.get(name)?.iter().collect()));
+        let held = Held::new(self.secrets.iter().filter_map(granted));
+        let scrubber = held.scrubber().clone();
         let path = self.place.path().join("record.jsonl");
-        let record = Arc::new(Record::create(&path, &RunId::generate()).unwrap());
+        let record = Record::create(&path, &RunId::generate()).unwrap().hiding(Hide::with(move |text| scrubber.string(text)));
+        let record = Arc::new(record);
         let heard = Arc::new(Heard::default());
         let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
         let call = Call {
@@ -168,6 +197,7 @@ impl Attack {
             record: record.clone(),
             listener: heard.clone(),
             children: Arc::new(Children::within(launcher(), self.limits)),
+            secrets: Arc::new(held),
             client: Arc::new(Client::within(Dialer::new(toml::from_str(&self.endpoints).unwrap()), self.http)),
             ..call(self.export, rights, self.patience)
         };
@@ -279,7 +309,7 @@ pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
         typed: name.into(),
         origin: Origin::Added,
         digest,
-        asks: worldflux::policy::Asks::default(),
+        asks: Asks::default(),
         grants: Grants::default(),
     }
 }

@@ -96,6 +96,8 @@ async fn within<T>(time: Duration, work: impl Future<Output = Result<T, Error>>)
             Error::Locked => "it is locked".into(),
             Error::Prompt | Error::PromptDisconnected => "nobody unlocked it".into(),
             Error::Unavailable => "no service on the session bus offers one".into(),
+            // So says the bus where nobody has that name.
+            other if other.to_string().contains("ServiceUnknown") => "no service on the session bus offers one".into(),
             other => other.to_string(),
         })),
         Err(_) => Err(Problem(format!("it did not answer within {} seconds", time.as_secs()))),

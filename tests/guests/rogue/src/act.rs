@@ -55,6 +55,7 @@ fn try_act(behaviour: &str) -> Option<String> {
         "secrets" => format!("ok: {}", secrets::available().join(" ")),
 
         "read" => files::read(value),
+        "tell" => files::tell(value),
         "write" => files::write(value),
         "list" => files::list(value),
         "remove" => files::remove(value),
