@@ -30,7 +30,7 @@
 //! so nothing but a handle or a file in `/state` outlives a call; what is not granted fails with [`Cause::Denied`]; and files are
 //! ordinary files of the standard library, below `/workspace`, `/source`, `/env`, `/output`, `/state` and `/assets`.
 //!
-//! Read in order: runtime, failure, context, process, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
+//! Read in order: runtime, failure, context, process, http, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
 //! collect, which brings results home.
 
 mod adapter;
@@ -43,6 +43,7 @@ mod doctor;
 mod environment;
 mod execution;
 mod failure;
+pub mod http;
 pub mod log;
 mod outcome;
 mod plan;
