@@ -44,7 +44,7 @@ fn a_file_is_looked_at_without_believing_a_letter_of_it() {
     let place = Place::new();
     let toml = format!(
         "{}{COMMAND}\n[[asks.program]]\nname = 'git'\npurpose = '$(reboot) \u{202e}gpj.exe `x`'\nduring = ['doctor']\n\
-         [[asks.http]]\nhost = 'api.modal.com'\nmethods = ['POST']\ncredential = 'modal'\npurpose = 'start it'\n\
+         [[asks.http]]\nhost = 'api.modal.com'\nmethods = ['POST']\ncredentials = [{{ secret = 'modal', as = 'bearer' }}]\npurpose = 'start it'\n\
          [[asks.secret]]\nname = 'modal'\npurpose = 'log in'\n[[asks.folder]]\npath = '/data/sets'\naccess = 'read'\npurpose = 'x'\n\
          [[asks.device]]\nname = 'gpu'\npurpose = 'x'\n[[asks.resource]]\nname = 'memory'\nmost = '8GiB'\npurpose = 'x'\n",
         BARE.replace("runs commands", "\u{202e}\u{2066}nice")
@@ -57,8 +57,8 @@ fn a_file_is_looked_at_without_believing_a_letter_of_it() {
         "possible  could start programs of this machine",
         "never     can never open a network connection",
         "asks      to start `git` during doctor: $(reboot) \\u{202e}gpj.exe `x`",
-        "asks      to POST https://api.modal.com with secret `modal`: start it (not possible yet)",
-        "asks      to have secret `modal` used, unseen: log in (not possible yet)",
+        "asks      to POST https://api.modal.com with secret `modal`: start it",
+        "asks      to have secret `modal` put into requests to https://api.modal.com (bearer): log in",
         "asks      to read your folder /data/sets: x",
         "asks      to let its programs use the graphics processors: x",
         "asks      to use up to memory=8GiB: x",
@@ -272,10 +272,18 @@ fn a_folder_that_is_no_folder_of_data_cannot_be_granted() {
     let data = show(&work);
     grant(&data).expect(0);
     assert!(place.type_in(["plugin", "grants"]).expect(0).text().contains(&format!("to read your folder {data}")));
-    for line in [&["--http", "https://api.modal.com"][..], &["--secret", "modal"]] {
-        let typed = [&["plugin", "grant", "bare"][..], line].concat();
-        assert!(place.type_in(typed).expect(2).stderr.contains("that is not possible yet"));
+    for (line, complaint) in [
+        (["--http", "https://*"], "is no host"),
+        (["--http", "https://api.modal.com:0"], "is no port"),
+        (["--http", "https://127.1"], "is no host"),
+        (["--secret", "../x"], "is not the name of a secret"),
+    ] {
+        let typed = [&["plugin", "grant", "bare"][..], &line].concat();
+        assert!(place.type_in(typed).expect(2).stderr.contains(complaint), "{line:?}");
     }
+    let beyond = place.type_in(["plugin", "grant", "bare", "--http", "https://api.modal.com", "--secret", "modal"]).expect(0);
+    assert!(beyond.stderr.contains("does not ask for requests to `https://api.modal.com`; it will not get it"), "{}", beyond.stderr);
+    assert!(beyond.stderr.contains("does not ask for secret `modal`; it will not get it"), "{}", beyond.stderr);
     let opted = place.type_in(["plugin", "grant", "bare", "--unconfined"]).expect(0);
     assert!(opted.stderr.contains("warning: programs that `bare` starts will not be confined"), "{}", opted.stderr);
     place.type_in(["plugin", "revoke", "bare", "--unconfined"]).expect(0);

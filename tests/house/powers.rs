@@ -75,7 +75,7 @@ const POWERS: &[Power] = &[
             ("engine/compiler/worker.rs", "and so is the compiler"),
         ],
     ),
-    ("making permits", &["Permit::grant("], &[("policy/decide.rs", "so a forgotten check does not compile")]),
+    ("making permits", &["Permit::grant("], &[("policy/decide/", "so a forgotten check does not compile")]),
     (
         "the network",
         &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"],

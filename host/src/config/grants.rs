@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, user_file::UserFile};
 use crate::{
     names::{Digest, Moment, RuntimeName},
-    policy::{Access, Device, FolderName, Grants, Level, ProgramName, Resources, check_variable},
+    policy::{Access, Device, FolderName, Grants, HttpGrant, Level, ProgramName, Resources, SecretName, SecretUse, check_variable},
 };
 
 const FILE: UserFile = UserFile { name: "grants.toml", what: "the grants" };
@@ -105,6 +105,10 @@ struct Entry {
     #[serde(default)]
     folders: BTreeMap<FolderName, Access>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    http: BTreeSet<HttpGrant>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<SecretName, BTreeSet<SecretUse>>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     devices: BTreeSet<Device>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     level: Option<Level>,
@@ -114,16 +118,16 @@ struct Entry {
 
 impl From<Entry> for Granted {
     fn from(entry: Entry) -> Self {
-        let Entry { name, granted_at, command, programs, variables, folders, devices, level, resources } = entry;
-        Self { name, granted_at, grants: Grants { command, programs, folders, devices, variables, resources, level } }
+        let Entry { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources } = entry;
+        Self { name, granted_at, grants: Grants { command, programs, folders, http, secrets, devices, variables, resources, level } }
     }
 }
 
 impl From<Granted> for Entry {
     fn from(granted: Granted) -> Self {
         let Granted { name, grants, granted_at } = granted;
-        let Grants { command, programs, folders, devices, variables, resources, level } = grants;
-        Self { name, granted_at, command, programs, variables, folders, devices, level, resources }
+        let Grants { command, programs, folders, http, secrets, devices, variables, resources, level } = grants;
+        Self { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources }
     }
 }
 

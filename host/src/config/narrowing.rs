@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::{ConfigError, file::LoadedFile, sources::Sources};
 use crate::{
     names::RuntimeName,
-    policy::{Access, Device, FolderName, Level, Narrowing, ProgramName, Resources},
+    policy::{Access, Device, FolderName, HttpGrant, Level, Narrowing, ProgramName, Resources, SecretName},
 };
 
 /// The table, as written.
@@ -18,6 +18,8 @@ pub(super) struct NarrowingTable {
     command: Option<Spanned<bool>>,
     programs: Option<BTreeSet<ProgramName>>,
     folders: Option<BTreeMap<FolderName, Access>>,
+    http: Option<BTreeSet<HttpGrant>>,
+    secrets: Option<BTreeSet<SecretName>>,
     devices: Option<BTreeSet<Device>>,
     variables: Option<BTreeSet<String>>,
     resources: Resources,
@@ -60,6 +62,8 @@ fn narrowing(file: &LoadedFile, name: &RuntimeName, table: &NarrowingTable) -> R
         command: table.command.as_ref().map(|command| *command.get_ref()),
         programs: table.programs.clone(),
         folders: table.folders.clone(),
+        http: table.http.clone(),
+        secrets: table.secrets.clone(),
         devices: table.devices.clone(),
         variables: table.variables.clone(),
         resources: table.resources,
@@ -105,7 +109,8 @@ mod tests {
         for text in [
             "unconfined = true",
             "grant = 'all'",
-            "http = ['https://a.b']",
+            "http = ['https://*']",
+            "secrets = { x = ['https://a.b bearer'] }",
             "programs = ['*']",
             "folders = { '/' = 'read' }",
             "folders = { '~' = 'read' }",

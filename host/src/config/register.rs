@@ -139,6 +139,8 @@ impl Register {
 fn without(mut held: Grants, less: &Grants) -> Grants {
     held.command &= !less.command;
     held.programs.retain(|name| !less.programs.contains(name));
+    held.http.retain(|held| !less.http.iter().any(|less| less.and(held).as_ref() == Some(held)));
+    held.secrets.retain(|name, _| !less.secrets.contains_key(name));
     held.devices.retain(|device| !less.devices.contains(device));
     held.variables.retain(|name| !less.variables.contains(name));
     let keeps = |name: &FolderName| less.folders.get(name).copied();

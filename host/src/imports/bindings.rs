@@ -15,6 +15,8 @@ wasmtime::component::bindgen!({
         "worldflux:runtime/process.output-all": async,
         "worldflux:runtime/process.launch": async,
         "worldflux:runtime/process.launch-command": async,
+        "worldflux:runtime/secrets.available": async,
+        "worldflux:runtime/transfer.download": async,
     },
     exports: { default: async },
     with: {

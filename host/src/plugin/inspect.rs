@@ -7,7 +7,7 @@ use super::{error::PluginError, manifest::PROTOCOL};
 
 /// Interfaces that this host has, as package and interface; every 0.2 version of WASI is the same to it.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("worldflux:runtime", &["types", "process", "log"]),
+    ("worldflux:runtime", &["types", "process", "secrets", "transfer", "log"]),
     ("wasi:io", &["error", "poll", "streams"]),
     ("wasi:clocks", &["wall-clock", "monotonic-clock"]),
     ("wasi:random", &["random", "insecure", "insecure-seed"]),

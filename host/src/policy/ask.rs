@@ -1,17 +1,19 @@
 //! What a plugin asks for, as written in the `[asks]` table of its `plugin.toml`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    credential::SecretUse,
     device::DeviceAsk,
     folder::FolderAsk,
-    http::HttpAsk,
+    http::{HttpAsk, PathPrefix},
+    http_grant::HttpGrant,
     program::ProgramAsk,
     purpose::Purpose,
     resource::{Amount, Resource, ResourceAsk},
-    secret::SecretAsk,
+    secret::{SecretAsk, SecretName},
     variable,
 };
 
@@ -77,8 +79,8 @@ impl Asks {
         for name in &self.variables {
             variable::grantable(name)?;
         }
-        let credentials = self.http.iter().filter_map(|ask| ask.credential.as_ref());
-        if let Some(name) = credentials.into_iter().find(|name| !self.secret.iter().any(|ask| ask.name == **name)) {
+        let mut credentials = self.http.iter().flat_map(|ask| &ask.credentials).map(|credential| &credential.secret);
+        if let Some(name) = credentials.find(|name| !self.secret.iter().any(|ask| ask.name == **name)) {
             return Err(format!("the credential `{name}` is not among the secrets that are asked for"));
         }
         Ok(())
@@ -90,9 +92,15 @@ impl Asks {
         let program = |ask: &&ProgramAsk| !old.program.iter().any(|had| had.name == ask.name && ask.during.is_subset(&had.during));
         let folder = |ask: &&FolderAsk| !old.folder.iter().any(|had| had.path == ask.path && had.access >= ask.access);
         let within = |ask: &HttpAsk, had: &HttpAsk| {
-            let same = had.scheme == ask.scheme && had.host == ask.host && had.credential == ask.credential;
+            let same = had.scheme == ask.scheme && had.host == ask.host && ask.credentials.is_subset(&had.credentials);
             let paths = || ask.paths.iter().all(|path| had.paths.iter().any(|held| held.covers(path)));
             same && ask.ports.is_subset(&had.ports) && ask.methods.is_subset(&had.methods) && paths()
+        };
+        let had = old.secrets();
+        let now = self.secrets();
+        let secret = |ask: &&SecretAsk| match (now.get(&ask.name), had.get(&ask.name)) {
+            (Some(now), Some(had)) => !now.is_subset(had),
+            _ => true,
         };
         let resource = |ask: &&ResourceAsk| old.most(ask.most.resource()).is_none_or(|had| ask.most.is_above(had));
         Self {
@@ -100,11 +108,40 @@ impl Asks {
             program: self.program.iter().filter(program).cloned().collect(),
             folder: self.folder.iter().filter(folder).cloned().collect(),
             http: self.http.iter().filter(|ask| !old.http.iter().any(|had| within(ask, had))).cloned().collect(),
-            secret: self.secret.iter().filter(|ask| !old.secret.iter().any(|had| had.name == ask.name)).cloned().collect(),
+            secret: self.secret.iter().filter(secret).cloned().collect(),
             device: self.device.iter().filter(|ask| !old.device.iter().any(|had| had.name == ask.name)).cloned().collect(),
             resource: self.resource.iter().filter(resource).cloned().collect(),
             variables: self.variables.difference(&old.variables).cloned().collect(),
         }
+    }
+
+    /// The requests that are asked for, as the grants that would allow them all.
+    #[must_use]
+    pub fn http_grants(&self) -> BTreeSet<HttpGrant> {
+        let grants = |ask: &HttpAsk| {
+            let methods = ask.methods.clone();
+            ask.targets().into_iter().map(move |target| HttpGrant { target, methods: Some(methods.clone()) })
+        };
+        self.http.iter().flat_map(grants).collect()
+    }
+
+    /// The secrets that are asked for, each with everything that would be done with it.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeMap<SecretName, BTreeSet<SecretUse>> {
+        let uses = |ask: &SecretAsk| {
+            let requests = self.http.iter().flat_map(|http| {
+                let own = http.credentials.iter().filter(|credential| credential.secret == ask.name);
+                own.flat_map(|credential| {
+                    let whole = |mut target: super::http::HttpTarget| {
+                        target.path = PathPrefix::root();
+                        target
+                    };
+                    http.targets().into_iter().map(move |target| SecretUse::Request(whole(target), credential.scheme.clone()))
+                })
+            });
+            (ask.name.clone(), requests.chain(ask.in_variable()).collect())
+        };
+        self.secret.iter().map(uses).collect()
     }
 
     /// The most of a resource that is asked for.
@@ -129,8 +166,8 @@ mod tests {
             variables = ["VIRTUAL_ENV"]
             program = [{ name = "git", purpose = "x", during = ["doctor"] }]
             folder = [{ path = "/output", access = "read", purpose = "x" }, { path = "/data/sets", access = "write", purpose = "x" }]
-            http = [{ host = "api.modal.com", methods = ["GET"], credential = "modal", purpose = "x" }]
-            secret = [{ name = "modal", purpose = "x" }]
+            http = [{ host = "api.modal.com", methods = ["GET"], credentials = [{ secret = "modal", as = "header", name = "x-modal-token-id" }], purpose = "x" }]
+            secret = [{ name = "modal", purpose = "x", variable = "MODAL_TOKEN" }]
             device = [{ name = "gpu", purpose = "x" }]
             resource = [{ name = "memory", most = "8GiB", purpose = "x" }, { name = "processes", most = 64, purpose = "x" }]
         "#;
@@ -145,6 +182,11 @@ mod tests {
         let git = |during: &str| format!("program = [{{ name = 'git', purpose = 'x', during = {during} }}]\n");
         let http =
             |methods: &str, path: &str| format!("http = [{{ host = 'a.b', methods = {methods}, paths = ['{path}'], purpose = 'x' }}]\n");
+        let secret = |host: &str, way: &str| {
+            let (secret, http) = ("[[secret]]\nname = 'k'\npurpose = 'x'\n", "[[http]]\nmethods = ['GET']\npurpose = 'x'\n");
+            format!("{secret}{http}host = '{host}'\ncredentials = [{{ secret = 'k', as = '{way}' }}]\n")
+        };
+        let other = |host: &str| format!("[[http]]\nmethods = ['GET']\npurpose = 'x'\nhost = '{host}'\n");
         let folder = |access: &str| format!("folder = [{{ path = '/env', access = '{access}', purpose = 'x' }}]\n");
         for (old, new, grows) in [
             (String::new(), "command = 'x'".to_owned(), true),
@@ -158,6 +200,9 @@ mod tests {
             (http("['GET']", "/v1"), http("['GET']", "/v10"), true),
             (http("['GET']", "/v1"), http("['GET']", "/v1/x"), false),
             ("variables = ['A']".into(), "variables = ['A', 'B']".into(), true),
+            (secret("a.b", "bearer"), secret("a.b", "bearer"), false),
+            (secret("a.b", "bearer"), secret("a.b", "header', name = 'x-key"), true),
+            (secret("a.b", "bearer") + &other("c.d"), secret("c.d", "bearer") + &other("a.b"), true),
         ] {
             let growth = asks(&new).growth_from(&asks(&old));
             assert_eq!(growth != Asks::default(), grows, "from `{old}` to `{new}`");
@@ -180,7 +225,7 @@ mod tests {
             ("variables = ['A=B']".into(), "`A=B` is not the name of a variable"),
             ("program = [{ name = 'git', purpose = 'x', during = [] }]".into(), "program `git` is asked for during no export"),
             (
-                "http = [{ host = 'a.b', methods = ['GET'], credential = 'k', purpose = 'x' }]".into(),
+                "http = [{ host = 'a.b', methods = ['GET'], credentials = [{ secret = 'k', as = 'bearer' }], purpose = 'x' }]".into(),
                 "the credential `k` is not among the secrets that are asked for",
             ),
             ("device = [{ name = 'kvm', purpose = 'x' }]".into(), "unknown variant `kvm`, expected `gpu`"),

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::NetworkTarget;
 use crate::names::Bytes;
 
 /// What a child process sees of the machine, in a word.
@@ -101,6 +102,8 @@ pub struct View {
     pub gpu: bool,
     /// Which network it reaches.
     pub network: Network,
+    /// The hosts that it reaches where its network is [`Network::Named`].
+    pub hosts: BTreeSet<NetworkTarget>,
     /// Whether the program is a tool that was granted by its name. It is then not started from a folder in which a child can write: anything
     /// can have been put there.
     pub tool: bool,
@@ -116,6 +119,9 @@ pub enum Network {
     /// None but its own loopback device.
     #[default]
     None,
+    /// The hosts that are named in [`View::hosts`], through a proxy that the host of worldflux serves; beside them none but its own loopback
+    /// device.
+    Named,
     /// That of the machine, whole. Only for the programs with which a bundled plugin fills an environment, whose sources the user has
     /// configured outside of worldflux.
     Machine,

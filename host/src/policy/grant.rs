@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     ask::Asks,
     confinement::Level,
+    credential::SecretUse,
     device::Device,
     folder::{Access, Folder, FolderName, MachineFolder},
+    http_grant::{self, HttpGrant},
     program::ProgramName,
     resource::{Amount, Resource, Resources},
+    secret::SecretName,
 };
 
 /// What the user allows the plugin of one digest. The empty value allows nothing.
@@ -26,6 +29,12 @@ pub struct Grants {
     pub programs: BTreeSet<ProgramName>,
     /// Folders of the run and of this machine.
     pub folders: BTreeMap<FolderName, Access>,
+    /// Requests over HTTP.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub http: BTreeSet<HttpGrant>,
+    /// Secrets, each with what may be done with it: a new version that wants another use of the same secret does not have it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<SecretName, BTreeSet<SecretUse>>,
     /// Devices that its programs find.
     pub devices: BTreeSet<Device>,
     /// Environment variables that it may set for the user's command.
@@ -45,6 +54,8 @@ impl Grants {
             command: asks.command.is_some(),
             programs: asks.program.iter().map(|ask| ask.name.clone()).collect(),
             folders: asks.folder.iter().map(|ask| (ask.path.clone(), ask.access.min(ask.path.most()))).collect(),
+            http: asks.http_grants(),
+            secrets: asks.secrets(),
             devices: asks.device.iter().map(|ask| ask.name).collect(),
             variables: asks.variables.clone(),
             resources: asks.resource.iter().map(|ask| ask.most).collect(),
@@ -55,9 +66,13 @@ impl Grants {
     /// Both together.
     #[must_use]
     pub fn with(mut self, more: Self) -> Self {
-        let Self { command, programs, folders, devices, variables, resources, level } = more;
+        let Self { command, programs, folders, http, secrets, devices, variables, resources, level } = more;
         self.command |= command;
         self.programs.extend(programs);
+        self.http.extend(http);
+        for (name, uses) in secrets {
+            self.secrets.entry(name).or_default().extend(uses);
+        }
         self.devices.extend(devices);
         self.variables.extend(variables);
         for (folder, access) in folders {
@@ -78,6 +93,8 @@ impl Grants {
             command: self.command && other.command,
             programs: self.programs.intersection(&other.programs).cloned().collect(),
             folders: self.folders.iter().filter_map(folder).collect(),
+            http: http_grant::common(&self.http, &other.http),
+            secrets: self.secrets_also_in(&other.secrets),
             devices: self.devices.intersection(&other.devices).copied().collect(),
             variables: self.variables.intersection(&other.variables).cloned().collect(),
             resources: self.resources.at_most(&other.resources),
@@ -98,9 +115,19 @@ impl Grants {
             command: self.command && asked.command,
             programs: self.programs.intersection(&asked.programs).cloned().collect(),
             folders: folders.collect(),
+            http: http_grant::common(&self.http, &asked.http),
+            secrets: self.secrets_also_in(&asked.secrets),
             variables: self.variables.intersection(&asked.variables).cloned().collect(),
             ..self.clone()
         }
+    }
+
+    fn secrets_also_in(&self, other: &BTreeMap<SecretName, BTreeSet<SecretUse>>) -> BTreeMap<SecretName, BTreeSet<SecretUse>> {
+        let both = |(name, uses): (&SecretName, &BTreeSet<SecretUse>)| {
+            let both = uses & other.get(name)?;
+            (!both.is_empty()).then(|| (name.clone(), both))
+        };
+        self.secrets.iter().filter_map(both).collect()
     }
 
     /// What is granted but not asked for, in words. It has no effect.
@@ -114,6 +141,10 @@ impl Grants {
         beyond.extend(self.programs.iter().filter(|name| !asked(name)).map(|name| format!("program `{name}`")));
         let folder = |name: &FolderName| matches!(name, FolderName::Machine(_)) || asks.folder.iter().any(|ask| ask.path == *name);
         beyond.extend(self.folders.keys().filter(|path| !folder(path)).map(|path| format!("folder `{path}`")));
+        let request = |grant: &&HttpGrant| !asks.http_grants().iter().any(|ask| ask.and(grant).is_some());
+        beyond.extend(self.http.iter().filter(request).map(|grant| format!("requests to `{grant}`")));
+        let secret = |name: &&SecretName| !asks.secret.iter().any(|ask| ask.name == **name);
+        beyond.extend(self.secrets.keys().filter(secret).map(|name| format!("secret `{name}`")));
         beyond.extend(self.variables.difference(&asks.variables).map(|name| format!("variable `{name}`")));
         beyond
     }

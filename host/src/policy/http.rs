@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{host::HostPattern, purpose::Purpose, secret::SecretName};
+use super::{credential::Credential, host::HostPattern, purpose::Purpose, reach::split_port};
 
 /// Requests that a plugin wants to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub struct HttpAsk {
     pub methods: BTreeSet<Method>,
     /// The paths, each with everything below.
     pub paths: BTreeSet<PathPrefix>,
-    /// The secret that the host puts into these requests.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<SecretName>,
+    /// The secrets that the host puts into these requests.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub credentials: BTreeSet<Credential>,
     /// Why.
     pub purpose: Purpose,
 }
@@ -63,7 +63,7 @@ pub enum Method {
 pub struct PathPrefix(String);
 
 /// Where requests may go, as typed in a grant: `https://api.modal.com/v1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpTarget {
     /// How it is spoken to.
     pub scheme: Scheme,
@@ -104,6 +104,9 @@ impl Port {
 }
 
 impl Method {
+    /// All of them. Others are for proxies, for debugging, or make something else of the connection.
+    pub const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+
     /// Its name in a request.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -120,10 +123,21 @@ impl Method {
 }
 
 impl PathPrefix {
+    /// Every path.
+    #[must_use]
+    pub fn root() -> Self {
+        Self("/".into())
+    }
+
     /// The path.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The names in it, from the first to the last.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|name| !name.is_empty())
     }
 
     /// Whether `path` is this path or below.
@@ -148,7 +162,7 @@ impl fmt::Display for HttpTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme.name(), self.host)?;
         if self.port != self.scheme.default_port() {
-            write!(f, ":{}", self.port.0)?;
+            write!(f, ":{}", self.port)?;
         }
         if self.path.0 == "/" { Ok(()) } else { f.write_str(&self.path.0) }
     }
@@ -162,19 +176,40 @@ impl FromStr for HttpTarget {
             format!("`{}` is no target: expected one such as `https://api.modal.com/v1`", text.escape_debug().take(120).collect::<String>())
         };
         let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
-        let scheme = match scheme {
-            "https" => Scheme::Https,
-            "http" => Scheme::Http,
-            _ => return Err(expected()),
-        };
+        let scheme: Scheme = scheme.parse().map_err(|_| expected())?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let port_at = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| *at > bracket));
-        let (host, port) = match port_at.and_then(|at| authority.split_at_checked(at)) {
-            Some((host, port)) => (host, port.get(1..).unwrap_or_default().parse()?),
-            None => (authority, scheme.default_port()),
-        };
+        let (host, port) = split_port(authority);
+        let port = port.map_or(Ok(scheme.default_port()), str::parse)?;
         let path = if path.is_empty() { "/" } else { path };
         Ok(Self { scheme, host: host.parse()?, port, path: path.parse()? })
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|method| method.name() == text);
+        let shown = || text.escape_debug().take(20).collect::<String>();
+        known.ok_or_else(|| format!("`{}` is none of the methods {}", shown(), Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Scheme {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "https" => Ok(Self::Https),
+            "http" => Ok(Self::Http),
+            _ => Err(format!("`{}` is neither `https` nor `http`", text.escape_debug().take(20).collect::<String>())),
+        }
     }
 }
 
@@ -262,7 +297,7 @@ struct HttpForm {
     #[serde(default)]
     paths: Option<BTreeSet<PathPrefix>>,
     #[serde(default)]
-    credential: Option<SecretName>,
+    credentials: BTreeSet<Credential>,
     purpose: Purpose,
 }
 
@@ -270,16 +305,16 @@ impl TryFrom<HttpForm> for HttpAsk {
     type Error = String;
 
     fn try_from(form: HttpForm) -> Result<Self, String> {
-        let HttpForm { scheme, host, ports, methods, paths, credential, purpose } = form;
+        let HttpForm { scheme, host, ports, methods, paths, credentials, purpose } = form;
         let ports = ports.unwrap_or_else(|| BTreeSet::from([scheme.default_port()]));
-        let paths = paths.unwrap_or_else(|| BTreeSet::from([PathPrefix("/".into())]));
+        let paths = paths.unwrap_or_else(|| BTreeSet::from([PathPrefix::root()]));
         if ports.is_empty() || methods.is_empty() || paths.is_empty() {
             return Err(format!("`{host}` is asked for without a port, a method or a path"));
         }
-        if scheme == Scheme::Http && credential.is_some() {
+        if scheme == Scheme::Http && !credentials.is_empty() {
             return Err(format!("a secret is never sent to `{host}` over http, which everybody on the way can read"));
         }
-        Ok(Self { scheme, host, ports, methods, paths, credential, purpose })
+        Ok(Self { scheme, host, ports, methods, paths, credentials, purpose })
     }
 }
 
@@ -298,7 +333,7 @@ mod tests {
         let least = ask("host = 'API.modal.com'\nmethods = ['GET']").unwrap();
         assert_eq!(least.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(), ["https://api.modal.com"]);
         let more =
-            ask("host = '*.modal.com'\nports = [8443, 443]\nmethods = ['GET', 'POST']\npaths = ['/v1']\ncredential = 'modal'").unwrap();
+            ask("host = '*.modal.com'\nports = [8443, 443]\nmethods = ['GET', 'POST']\npaths = ['/v1']\ncredentials = [{ secret = 'modal', as = 'bearer' }]").unwrap();
         assert_eq!(
             more.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(),
             ["https://*.modal.com/v1", "https://*.modal.com:8443/v1"]
@@ -314,7 +349,7 @@ mod tests {
             "host = 'a.b'\nmethods = ['GET']\npaths = ['v1']",
             "host = 'a.b'\nmethods = ['GET']\npaths = ['/a/../b']",
             "host = 'a.b'\nmethods = ['GET']\nscheme = 'ftp'",
-            "host = 'a.b'\nmethods = ['GET']\nscheme = 'http'\ncredential = 'x'",
+            "host = 'a.b'\nmethods = ['GET']\nscheme = 'http'\ncredentials = [{ secret = 'x', as = 'bearer' }]",
             "host = 'a.b'\nmethods = ['GET']\nfollow = true",
         ] {
             assert!(ask(bad).is_err(), "{bad}");

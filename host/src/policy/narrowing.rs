@@ -9,8 +9,10 @@ use super::{
     device::Device,
     folder::{Access, FolderName},
     grant::Grants,
+    http_grant::HttpGrant,
     program::ProgramName,
     resource::Resources,
+    secret::SecretName,
 };
 
 /// What a project leaves of a plugin's rights. `None` leaves all there is of a kind; a list leaves what is in it.
@@ -23,6 +25,10 @@ pub struct Narrowing {
     pub programs: Option<BTreeSet<ProgramName>>,
     /// The only folders, and the most that may be done there.
     pub folders: Option<BTreeMap<FolderName, Access>>,
+    /// The only requests.
+    pub http: Option<BTreeSet<HttpGrant>>,
+    /// The only secrets.
+    pub secrets: Option<BTreeSet<SecretName>>,
     /// The only devices.
     pub devices: Option<BTreeSet<Device>>,
     /// The only variables.
@@ -37,7 +43,11 @@ impl Grants {
     /// What a project leaves of them: never more than there was.
     #[must_use]
     pub fn narrowed(&self, narrowing: &Narrowing) -> Self {
+        let mut secrets = self.secrets.clone();
+        secrets.retain(|name, _| narrowing.secrets.as_ref().is_none_or(|left| left.contains(name)));
         let left = Self {
+            http: narrowing.http.clone().unwrap_or_else(|| self.http.clone()),
+            secrets,
             command: narrowing.command.unwrap_or(true),
             programs: narrowing.programs.clone().unwrap_or_else(|| self.programs.clone()),
             folders: narrowing.folders.clone().unwrap_or_else(|| self.folders.clone()),

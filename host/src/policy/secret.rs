@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::purpose::Purpose;
+use super::{credential::SecretUse, purpose::Purpose, variable};
 
 /// The name under which the user keeps a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,12 +13,44 @@ pub struct SecretName(String);
 
 /// A secret that a plugin wants to have used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "SecretForm")]
 pub struct SecretAsk {
     /// Its name.
     pub name: SecretName,
+    /// The variable of the user's command that it goes into, beside the requests that name it as a credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
     /// Why.
     pub purpose: Purpose,
+}
+
+/// One `[[asks.secret]]`, as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretForm {
+    name: SecretName,
+    #[serde(default)]
+    variable: Option<String>,
+    purpose: Purpose,
+}
+
+impl TryFrom<SecretForm> for SecretAsk {
+    type Error = String;
+
+    fn try_from(form: SecretForm) -> Result<Self, String> {
+        let SecretForm { name, variable, purpose } = form;
+        if let Some(variable) = &variable {
+            variable::grantable(variable)?;
+        }
+        Ok(Self { name, variable, purpose })
+    }
+}
+
+impl SecretAsk {
+    /// Its use in a variable, if it has one.
+    pub(super) fn in_variable(&self) -> Option<SecretUse> {
+        self.variable.clone().map(SecretUse::Variable)
+    }
 }
 
 impl SecretName {

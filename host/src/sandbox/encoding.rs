@@ -49,7 +49,11 @@ impl Writer {
             }
         }
         self.number(u32::from(view.gpu));
-        self.number(u32::from(view.network == Network::Machine));
+        self.number(match view.network {
+            Network::None => 0,
+            Network::Machine => 1,
+            Network::Named => 2,
+        });
         self.number(u32::from(view.tool));
         self.level(view.least.0)?;
         let ChildLimits { processes, memory, file } = view.limits;
@@ -94,12 +98,19 @@ impl Reader<'_> {
         }
         let (reads, writes) = (self.paths()?, self.paths()?);
         let gpu = self.number()? != 0;
-        let network = if self.number()? == 0 { Network::None } else { Network::Machine };
+        let network = match self.number()? {
+            0 => Network::None,
+            1 => Network::Machine,
+            _ => Network::Named,
+        };
         let tool = self.number()? != 0;
         let least = Least(self.level()?);
         let processes = self.number()?;
         let (memory, file) = (self.limit()?, self.limit()?);
-        Ok(Confinement::Strict(View { reads, writes, gpu, network, tool, least, limits: ChildLimits { processes, memory, file } }))
+        // Which hosts are reached through the proxy is for the one who serves it; a supervisor only makes the way there.
+        let hosts = BTreeSet::new();
+        let limits = ChildLimits { processes, memory, file };
+        Ok(Confinement::Strict(View { reads, writes, gpu, network, hosts, tool, least, limits }))
     }
 
     pub(super) fn paths(&mut self) -> io::Result<BTreeSet<PathBuf>> {

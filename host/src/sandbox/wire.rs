@@ -288,6 +288,7 @@ mod tests {
                 writes: BTreeSet::from(["/c".into()]),
                 gpu: true,
                 network: Network::Machine,
+                hosts: [].into(),
                 tool: true,
                 least: Least(Level::KernelFilter),
                 limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },

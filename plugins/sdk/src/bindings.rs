@@ -9,6 +9,8 @@ wit_bindgen::generate!({
 
         world sdk {
             import worldflux:runtime/process@0.1.0;
+            import worldflux:runtime/secrets@0.1.0;
+            import worldflux:runtime/transfer@0.1.0;
             import worldflux:runtime/log@0.1.0;
             import wasi:http/outgoing-handler@0.2.12;
             export worldflux:runtime/plugin@0.1.0;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::policy::{Access, Amount, Device, Folder, FolderName, Grants, HttpTarget, Level, ProgramName, SecretName, check_variable};
+use crate::policy::{Access, Amount, Asks, Device, Folder, FolderName, Grants, HttpGrant, Level, ProgramName, SecretName, check_variable};
 
 /// Rights, one by one.
 #[derive(Debug, Clone, Args)]
@@ -34,10 +34,10 @@ pub struct RightArgs {
     /// To start programs without any confinement: they can do whatever you can do
     #[arg(long, conflicts_with = "level")]
     pub unconfined: bool,
-    /// To make requests there: `https://api.modal.com/v1`. Not possible yet
+    /// To make requests there: `https://api.modal.com/v1`; with some methods only, `GET,HEAD https://api.modal.com/v1`
     #[arg(long = "http", value_name = "URL")]
-    pub http: Vec<HttpTarget>,
-    /// To have a secret used. Not possible yet
+    pub http: Vec<HttpGrant>,
+    /// To have a secret used, in the way that it asks for
     #[arg(long = "secret", value_name = "NAME")]
     pub secrets: Vec<SecretName>,
 }
@@ -46,15 +46,19 @@ impl RightArgs {
     /// Whether no right was typed.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.grants().is_nothing() && self.level.is_none() && self.http.is_empty() && self.secrets.is_empty()
+        self.grants(&Asks::default()).is_nothing() && self.level.is_none()
     }
 
-    /// What was typed, as grants. What is not possible yet is not in it.
+    /// What was typed, as grants to a plugin that asks for this. A secret is granted with the uses that it asks for.
     #[must_use]
-    pub fn grants(&self) -> Grants {
+    pub fn grants(&self, asks: &Asks) -> Grants {
         let level = if self.unconfined { Some(Level::None) } else { self.level.filter(|level| *level != Level::Full) };
         let mut grants = Grants { command: self.command, level, ..Grants::default() };
         grants.programs.extend(self.programs.iter().cloned());
+        grants.http.extend(self.http.iter().cloned());
+        let uses = asks.secrets();
+        let with_uses = |name: &SecretName| (name.clone(), uses.get(name).cloned().unwrap_or_default());
+        grants.secrets.extend(self.secrets.iter().map(with_uses));
         grants.devices.extend(self.devices.iter().copied());
         grants.variables.extend(self.variables.iter().cloned());
         grants.resources = self.resources.iter().copied().collect();
@@ -62,13 +66,6 @@ impl RightArgs {
             grants.folders.entry(folder.clone()).and_modify(|held| *held = (*held).max(*access)).or_insert(*access);
         }
         grants
-    }
-
-    /// What was typed and is not possible yet.
-    #[must_use]
-    pub fn not_yet(&self) -> Option<String> {
-        let http = self.http.first().map(|target| format!("requests to `{target}`"));
-        http.or_else(|| self.secrets.first().map(|name| format!("the use of secret `{name}`")))
     }
 }
 

@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use super::*;
 use crate::{
     config::RunOverrides,
-    policy::{Access, Folder},
+    policy::{Access, Asks, Folder},
 };
 
 const VERSION: &str = "1.2.3\nwasmtime 48\nprotocol worldflux:runtime@0.1.0";
@@ -134,7 +134,7 @@ fn a_grant_is_typed_right_by_right_or_as_all_that_was_asked() {
     ) else {
         panic!()
     };
-    let grants = grant.rights.grants();
+    let grants = grant.rights.grants(&Asks::default());
     assert!(grants.command && !grant.all_asked);
     assert_eq!((grants.programs.len(), grants.variables.len()), (2, 2));
     assert_eq!(grants.folders[&Folder::Workspace.into()], Access::Write);

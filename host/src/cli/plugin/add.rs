@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    find::{check, check_possible},
+    find::check,
     rights::{self, not_granted},
 };
 use crate::{
@@ -20,7 +20,6 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> Result<Exit, RunErr
     let file = PluginFile::read(&arguments.file)?;
     let name = file.manifest.plugin.name.clone();
     check_free(&context.catalog()?, &file, arguments)?;
-    check_possible(&name, &arguments.rights)?;
     let folders = context.folders()?;
     let asks = &file.manifest.asks;
     let held = Register::load(&folders.config)?.grants_for(&file.digest, &context.protected()?)?;
@@ -29,7 +28,7 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> Result<Exit, RunErr
     } else if arguments.rights.is_nothing() {
         ask_each(context, &file, &held)
     } else {
-        arguments.rights.grants()
+        arguments.rights.grants(asks)
     };
     check(context, &name, asks, &granted)?;
     let now = Moment::now();
@@ -73,7 +72,7 @@ pub(super) fn ask_each(context: &Context, file: &PluginFile, held: &Grants) -> G
     let mut grants = Grants::default();
     for right in not_granted(&file.manifest.asks, held) {
         if prompt.yes(&format!("Allow `{}` {}?", about.name, right.words)) {
-            grants = grants.with(right.grants.unwrap_or_default());
+            grants = grants.with(right.grants);
         }
     }
     grants

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    cli::{args::RightArgs, context::Context, output::Mark},
+    cli::{context::Context, output::Mark},
     names::RuntimeName,
     plugin::PluginFile,
     policy::{Asks, Grants, shell_word},
@@ -63,12 +63,4 @@ fn check_folder(path: &Path, rule: Option<String>) -> Result<(), RunError> {
         return refused(format!("folder `{shown}` cannot be granted: a link in it leads to `{}`", real.display()), hint);
     }
     Ok(())
-}
-
-/// Refuse what was typed and is not possible in this version.
-pub(super) fn check_possible(name: &RuntimeName, rights: &RightArgs) -> Result<(), RunError> {
-    match rights.not_yet() {
-        Some(what) => refused(format!("{what} cannot be granted to `{name}`: that is not possible yet, and every attempt is denied"), ""),
-        None => Ok(()),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     add::{ask_each, report},
-    find::{check, check_possible, find, refused},
+    find::{check, find, refused},
     rights::not_granted,
 };
 use crate::{
@@ -18,13 +18,12 @@ pub(super) fn grant(context: &Context, arguments: &GrantArgs) -> Result<Exit, Ru
     let file = find(context, &arguments.plugin)?;
     let name = file.manifest.plugin.name.clone();
     let asks = &file.manifest.asks;
-    check_possible(&name, &arguments.rights)?;
     let config = context.folders()?.config;
     let held = Register::load(&config)?.grants_for(&file.digest, &context.protected()?)?;
     let mut grants = if arguments.all_asked {
         Grants::all_of(asks)
     } else if !arguments.rights.is_nothing() {
-        arguments.rights.grants()
+        arguments.rights.grants(asks)
     } else if Prompt::open(context.output).is_some() && file.source != Source::Bundled {
         ask_each(context, &file, &held)
     } else if file.source == Source::Bundled {

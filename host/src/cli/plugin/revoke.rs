@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::{
     add::report,
-    find::{check_possible, find, refused},
+    find::{find, refused},
 };
 use crate::{
     cli::{args::RevokeArgs, context::Context, exit::Exit, output::Mark},
     config::Register,
     names::{Digest, Moment, RuntimeName},
+    policy::{Asks, Grants},
     run::RunError,
     store::{Control, Delivery, RunFilter, RunStatus, State, remove_tree},
 };
@@ -29,9 +30,9 @@ pub(super) fn revoke(context: &Context, arguments: &RevokeArgs) -> Result<Exit, 
         (file.manifest.plugin.name.clone(), file.digest)
     };
     if !arguments.rights.is_nothing() {
-        check_possible(&name, &arguments.rights)?;
         let level = arguments.rights.level;
-        let less = crate::policy::Grants { level: arguments.rights.grants().level.or(level), ..arguments.rights.grants() };
+        let typed = arguments.rights.grants(&Asks::default());
+        let less = Grants { level: typed.level.or(level), ..typed };
         Register::change(&config, |register| register.take(digest, &name, &less, Moment::now()))?;
         if context.output.json {
             report(context, "revoked_from", &find(context, &arguments.plugin)?, &Register::load(&config)?.grants().grants_for(&digest));

@@ -1,6 +1,8 @@
 //! Asks and grants in words, and as the options that grant them.
 
-use crate::policy::{Access, Asks, Device, FolderName, Grants, Level, shell_word};
+use std::collections::BTreeSet;
+
+use crate::policy::{Access, Asks, Device, FolderName, Grants, HttpGrant, Level, SecretName, SecretUse, shell_word};
 
 /// One right that a plugin asks for.
 pub(in crate::cli) struct Right {
@@ -8,14 +10,14 @@ pub(in crate::cli) struct Right {
     pub(in crate::cli) words: String,
     /// The option that grants it.
     pub(in crate::cli) option: String,
-    /// What that is; `None` where it cannot be granted yet.
-    pub(in crate::cli) grants: Option<Grants>,
+    /// What that is.
+    pub(in crate::cli) grants: Grants,
 }
 
 /// Every right that is asked for.
 pub(in crate::cli) fn rights(asks: &Asks) -> Vec<Right> {
     let mut rights = vec![];
-    let mut add = |words: String, option: String, grants: Grants| rights.push(Right { words, option, grants: Some(grants) });
+    let mut add = |words: String, option: String, grants: Grants| rights.push(Right { words, option, grants });
     if let Some(purpose) = &asks.command {
         add(format!("{COMMAND}: {}", purpose.as_str()), "--command".into(), Grants { command: true, ..Grants::default() });
     }
@@ -45,27 +47,29 @@ pub(in crate::cli) fn rights(asks: &Asks) -> Vec<Right> {
     for ask in &asks.http {
         let methods: Vec<_> = ask.methods.iter().map(|method| method.name()).collect();
         let targets: Vec<_> = ask.targets().iter().map(ToString::to_string).collect();
-        let credential = ask.credential.as_ref().map(|name| format!(" with secret `{name}`")).unwrap_or_default();
-        let words = format!("to {} {}{credential}: {}", methods.join(", "), targets.join(", "), ask.purpose.as_str());
+        let credentials: Vec<_> = ask.credentials.iter().map(|credential| format!("`{}`", credential.secret)).collect();
+        let credentials = if credentials.is_empty() { String::new() } else { format!(" with secret {}", credentials.join(", ")) };
+        let words = format!("to {} {}{credentials}: {}", methods.join(", "), targets.join(", "), ask.purpose.as_str());
         let option = targets.iter().map(|target| format!("--http {}", shell_word(target))).collect::<Vec<_>>().join(" ");
-        rights.push(Right { words, option, grants: None });
+        add(words, option, Grants { http: ask.targets().into_iter().map(HttpGrant::from).collect(), ..Grants::default() });
     }
     for ask in &asks.secret {
-        let words = format!("to have secret `{}` used, unseen: {}", ask.name, ask.purpose.as_str());
-        rights.push(Right { words, option: format!("--secret {}", ask.name), grants: None });
+        let uses = asks.secrets().remove(&ask.name).unwrap_or_default();
+        let words = format!("{}: {}", secret(&ask.name, &uses), ask.purpose.as_str());
+        add(words, format!("--secret {}", ask.name), Grants { secrets: [(ask.name.clone(), uses)].into(), ..Grants::default() });
     }
     rights
 }
 
 /// What a plugin asks for, a line each, with its reason.
 pub(in crate::cli) fn asked(asks: &Asks) -> Vec<String> {
-    let line = |right: Right| if right.grants.is_none() { format!("{} (not possible yet)", right.words) } else { right.words };
-    rights(asks).into_iter().map(line).collect()
+    rights(asks).into_iter().map(|right| right.words).collect()
 }
 
-/// The options of what is asked for and not granted, and could be.
+/// The options of what is asked for and not granted.
 pub(in crate::cli) fn not_granted(asks: &Asks, held: &Grants) -> Vec<Right> {
-    let lacks = |right: &Right| right.grants.as_ref().is_some_and(|grants| held.clone().with(grants.clone()) != *held);
+    // Of requests there are several spellings; what is left of them beside the asks is one.
+    let lacks = |right: &Right| held.clone().with(right.grants.clone()).still_asked(asks) != held.still_asked(asks);
     rights(asks).into_iter().filter(lacks).collect()
 }
 
@@ -77,6 +81,8 @@ pub(in crate::cli) fn granted(grants: &Grants) -> Vec<String> {
     }
     lines.extend(grants.programs.iter().map(|name| format!("to start `{name}`")));
     lines.extend(grants.folders.iter().map(|(name, access)| folder(name, *access)));
+    lines.extend(grants.http.iter().map(|grant| format!("to make requests: {grant}")));
+    lines.extend(grants.secrets.iter().map(|(name, uses)| secret(name, uses)));
     lines.extend(grants.devices.iter().map(|name| device(*name)));
     lines.extend(grants.variables.iter().map(|name| variable(name)));
     lines.extend(grants.resources.amounts().iter().map(|amount| format!("to use up to {amount}")));
@@ -98,6 +104,17 @@ const UNCONFINED: &str = "to start programs UNCONFINED: they can do whatever you
 fn folder(name: &FolderName, access: Access) -> String {
     let whose = if matches!(name, FolderName::Machine(_)) { "your folder " } else { "" };
     format!("to {} {whose}{name}", verb(access))
+}
+
+/// A secret in a variable is seen by the command; one in a request by nobody but the host that it is for.
+fn secret(name: &SecretName, uses: &BTreeSet<SecretUse>) -> String {
+    let place = |used: &SecretUse| match used {
+        SecretUse::Request(target, scheme) => format!("put into requests to {target} ({scheme})"),
+        SecretUse::Variable(variable) => format!("given to your command in variable {variable}"),
+    };
+    let places: Vec<_> = uses.iter().map(place).collect();
+    let places = if places.is_empty() { "used nowhere".to_owned() } else { places.join(", ") };
+    format!("to have secret `{name}` {places}")
 }
 
 fn device(device: Device) -> String {

@@ -39,13 +39,13 @@ pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
 /// Make the rest of the namespaces. The first process of the sandbox does that while the supervisor makes the root folder, since a network
 /// takes as long as all the others together.
 pub(super) fn make_others(network: Network) -> io::Result<()> {
-    let own = if network == Network::None { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
+    let own = if network == Network::Machine { UnshareFlags::empty() } else { UnshareFlags::NEWNET };
     let others = own | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     // SAFETY: as above.
     unsafe { unshare_unsafe(others) }?;
     sethostname(HOST_NAME.as_bytes())?;
     match network {
-        Network::None => loopback_up(),
+        Network::None | Network::Named => loopback_up(),
         Network::Machine => Ok(()),
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn make_others(network: Network) -> io::Result<()> {
 pub(super) fn join(first: Pid, network: Network) -> io::Result<()> {
     use ThreadNameSpaceType as Kind;
     let first = pidfd_open(first, PidfdFlags::empty())?;
-    let own = if network == Network::None { Kind::NETWORK } else { Kind::empty() };
+    let own = if network == Network::Machine { Kind::empty() } else { Kind::NETWORK };
     let others = own | Kind::INTER_PROCESS_COMMUNICATION | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME | Kind::CONTROL_GROUP;
     Ok(move_into_thread_name_spaces(first.as_fd(), others)?)
 }

@@ -50,7 +50,7 @@ pub(super) fn files(user: u32, group: u32, network: Network) -> [(&'static Path,
     let own = format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n");
     let (hosts, servers, lookup) = match network {
         // Without a name server there is nobody to wait for.
-        Network::None => (own, String::new(), "files"),
+        Network::None | Network::Named => (own, String::new(), "files"),
         // Where the machine has none of these files, it has no names either.
         Network::Machine => {
             let text = |file| fs::read_to_string(file).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The decisions: the only place that makes permits.
+//! Whether a process may be started.
 
 use std::{
     collections::BTreeMap,
@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    action::{HostTool, OpenFolder, StartProcess},
+use super::super::{
+    action::{HostTool, StartProcess},
     confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View},
     denial::Denial,
     device::Device,
-    folder::{Access, Folder, FolderName},
+    folder::Access,
     permit::Permit,
     process,
     rights::{Origin, Rights},
@@ -98,45 +98,6 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
         view.tool = is_bare;
     }
     Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement }))
-}
-
-/// How the plugin may open a folder of the run; `None` where it asked for nothing there or nothing is granted.
-#[must_use]
-pub fn open_folder(rights: &Rights, folder: Folder) -> Option<Permit<OpenFolder>> {
-    let name = FolderName::Run(folder);
-    let asked: Option<Access> = rights.asks.folder.iter().filter(|ask| ask.path == name).map(|ask| ask.access).max();
-    let access = asked?.min(rights.grants.access(folder)?).min(folder.most());
-    Some(Permit::grant(OpenFolder { folder: name, access }))
-}
-
-/// How the plugin may use a path, as it sees it: by the folder of the run or of this machine that it begins with.
-pub fn use_path(rights: &Rights, path: &str) -> Result<Permit<OpenFolder>, Denial> {
-    let begins = |folder: &Folder| Path::new(path).starts_with(folder.guest_path());
-    if let Some(folder) = Folder::ALL.into_iter().find(begins) {
-        if let Some(permit) = open_folder(rights, folder) {
-            return Ok(permit);
-        }
-        let asked = rights.asks.folder.iter().find(|ask| ask.path == FolderName::Run(folder));
-        let cure = asked.map(|ask| rights.cure(&format!("--folder {folder}={}", ask.access.min(folder.most()).name())));
-        return Err(no_folder(rights, path, cure.unwrap_or_default()));
-    }
-    let covering = rights.grants.machine_folders().filter(|(folder, _)| folder.covers(Path::new(path))).max_by_key(|(_, access)| *access);
-    let (folder, access) = covering.ok_or_else(|| no_folder(rights, path, String::new()))?;
-    Ok(Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access }))
-}
-
-fn no_folder(rights: &Rights, path: &str, cure: String) -> Denial {
-    let shown: String = path.escape_debug().take(200).collect();
-    Denial { plugin: rights.plugin.to_string(), action: format!("use `{shown}`"), rule: "the folder is not granted".into(), cure }
-}
-
-/// The folders of this machine that the plugin may open. The user's grant is enough: a plugin cannot know where somebody's data is.
-#[must_use]
-pub fn open_machine_folders(rights: &Rights) -> Vec<Permit<OpenFolder>> {
-    let open = |(folder, access): (&super::folder::MachineFolder, Access)| {
-        Permit::grant(OpenFolder { folder: FolderName::Machine(folder.clone()), access })
-    };
-    rights.grants.machine_folders().map(open).collect()
 }
 
 /// The host's own use of a program. Always allowed: what it does is fixed here, argument by argument.
@@ -299,18 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_never_wider_than_ask_grant_and_kind() {
-        let ask = |path: &str, access: &str| format!("[[folder]]\npath='{path}'\naccess='{access}'\npurpose='x'");
-        let access = |asks: &str, grants: &str, folder| open_folder(&rights(asks, grants), folder).map(|p| p.action().access);
-        let both = ask("/workspace", "write");
-        assert_eq!(access(&both, "", Folder::Workspace), None);
-        assert_eq!(access("", "folders = { '/workspace' = 'write' }", Folder::Workspace), None);
-        assert_eq!(access(&both, "folders = { '/workspace' = 'read' }", Folder::Workspace), Some(Access::Read));
-        assert_eq!(access(&both, "folders = { '/workspace' = 'write' }", Folder::Workspace), Some(Access::Write));
-        assert_eq!(access(&ask("/source", "write"), "folders = { '/source' = 'write' }", Folder::Source), Some(Access::Read));
-    }
-
-    #[test]
     fn what_an_added_plugin_starts_is_strict_whatever_was_wanted() {
         let own = rights("command = 'run it'", "command = true");
         let added = Rights { origin: Origin::Added, ..own.clone() };
@@ -342,6 +291,7 @@ mod tests {
             limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
             tool: true,
             network: Network::None,
+            hosts: [].into(),
         };
         let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
                       resources = { processes = 64, memory = '4GiB' }";
