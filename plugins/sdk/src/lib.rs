@@ -30,7 +30,7 @@
 //! so nothing but a handle or a file in `/state` outlives a call; what is not granted fails with [`Cause::Denied`]; and files are
 //! ordinary files of the standard library, below `/workspace`, `/source`, `/env`, `/output`, `/state` and `/assets`.
 //!
-//! Read in order: runtime, failure, context, process, http, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
+//! Read in order: runtime, failure, context, process, http, secrets, transfer, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
 //! collect, which brings results home.
 
 mod adapter;
@@ -49,6 +49,8 @@ mod outcome;
 mod plan;
 pub mod process;
 mod runtime;
+pub mod secrets;
+pub mod transfer;
 
 pub use describe::{Description, Features, FixedPaths, PathMapping};
 pub use detail::Detail;

@@ -1,5 +1,6 @@
 """The models behind the facade, each run by a real `cog` server."""
 
+import tempfile
 import time
 
 from cog import BasePredictor, ConcatenateIterator, Input, Path
@@ -52,7 +53,7 @@ class Paper(BasePredictor):
         repeat: int = Input(default=1, description="how often to write it"),
     ) -> Path:
         more = Path(file).read_text() if file is not None else ""
-        out = Path("/tmp") / f"paper-{time.monotonic_ns()}.txt"
+        out = Path(tempfile.mkdtemp()) / "paper.txt"
         out.write_text((text + more).upper() * repeat)
         return out
 

@@ -2,10 +2,7 @@
 
 use std::{convert::Infallible, time::Instant};
 
-use super::{
-    body::{Body, Piece},
-    request::Request,
-};
+use super::{body::Piece, request::Request, response::Head};
 use crate::Failure;
 
 /// There is none.
@@ -21,7 +18,7 @@ impl Incoming {
     }
 }
 
-pub(super) fn send(request: &Request, _until: Instant) -> Result<(u16, Vec<(String, String)>, Body), Failure> {
+pub(super) fn send(request: &Request, _until: Instant) -> Result<Head, Failure> {
     super::url::split(&request.url)?;
     Err(Failure::other(format!("{}: requests are sent only inside a component that worldflux runs", request.words())))
 }

@@ -14,6 +14,9 @@ const LARGEST: usize = 16 << 20;
 /// The longest explanation of a server that is repeated in a message, in characters.
 const SHOWN: usize = 500;
 
+/// The beginning of an answer: its status, its headers, and its body, which is still to be read.
+pub(super) type Head = (u16, Vec<(String, String)>, Body);
+
 /// An answer: its status and headers, and its body, which is still to be read.
 #[derive(Debug)]
 pub struct Response {

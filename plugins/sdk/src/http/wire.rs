@@ -10,6 +10,7 @@ use super::{
     body::{Body, Piece},
     failures,
     request::{Content, Request},
+    response::Head,
     url,
 };
 use crate::{
@@ -56,7 +57,7 @@ impl Asked {
 }
 
 /// Send a request, and wait for the head of its answer.
-pub(super) fn send(request: &Request, until: Instant) -> Result<(u16, Vec<(String, String)>, Body), Failure> {
+pub(super) fn send(request: &Request, until: Instant) -> Result<Head, Failure> {
     let parts = url::split(&request.url)?;
     let host = url::host_of(&request.url).unwrap_or_default();
     let asked = Asked { words: request.words(), host, idempotent: request.is_idempotent(), until };
