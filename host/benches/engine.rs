@@ -116,6 +116,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         listener: Arc::new(Deaf),
         folders: Arc::new(Folders::default()),
         children: Arc::new(Children::new(launcher())),
+        client: Arc::default(),
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::new()),

@@ -8,13 +8,14 @@
 //! | 4 | [`run`], [`check`] |
 //! | 3 | [`plugin`], [`engine`] |
 //! | 2 | [`imports`], [`config`] |
-//! | 1 | [`sandbox`], [`workspace`], [`store`] |
+//! | 1 | [`sandbox`], [`workspace`], [`store`], [`egress`] |
 //! | 0 | [`policy`] |
 //! | ground | [`names`] |
 
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod engine;
 pub mod imports;
 pub mod names;

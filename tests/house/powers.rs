@@ -78,8 +78,11 @@ const POWERS: &[Power] = &[
     ("making permits", &["Permit::grant("], &[("policy/decide/", "so a forgotten check does not compile")]),
     (
         "the network",
-        &["TcpStream", "TcpListener", "UdpSocket", "reqwest", "hyper::"],
-        &[("sandbox/proof/", "attacks its own sandbox, from this machine to this machine")],
+        &["TcpStream", "TcpListener", "UdpSocket", "lookup_host", "reqwest", "hyper::", "rustls::"],
+        &[
+            ("egress/", "the only way out, for what has a permit"),
+            ("sandbox/proof/", "attacks its own sandbox, from this machine to this machine"),
+        ],
     ),
     (
         "unsafe code",

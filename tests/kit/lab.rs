@@ -325,6 +325,7 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
         listener: Arc::new(Heard::default()),
         folders: Arc::default(),
         children: Arc::new(Children::new(launcher())),
+        client: Arc::default(),
         command: None,
         program_output: None,
         base_variables: Arc::new(BTreeMap::from(base)),

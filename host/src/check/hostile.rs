@@ -157,6 +157,7 @@ impl Attacker<'_> {
             listener: Arc::new(Nobody),
             folders: Arc::new(Folders::open(folders)?),
             children: Arc::new(Children::new(self.launcher.clone())),
+            client: Arc::default(),
             command: None,
             program_output: None,
             base_variables: Arc::new(BTreeMap::new()),

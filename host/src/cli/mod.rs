@@ -7,13 +7,14 @@
 //! Callers: main.
 //! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
 //! show it while it goes on, and detach), runs, status, logs, kill, manifest, reap, environment, runtime, doctor, selftest, plugin (with prompt,
-//! which asks), completions, man.
+//! which asks), endpoint, completions, man.
 
 pub mod args;
 mod completions;
 mod context;
 mod detach;
 mod doctor;
+mod endpoint;
 mod entry;
 mod environment;
 mod exit;

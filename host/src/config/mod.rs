@@ -8,11 +8,12 @@
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
 //! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
 //! then what single values mean: duration, `command_line`, variable, place, narrowing; `runtime_settings`; what the user allows: `user_file`,
-//! grants, lock, register; last how mistakes are told: error.
+//! grants, lock, register, endpoints; last how mistakes are told: error.
 
 mod command_line;
 mod document;
 mod duration;
+mod endpoints;
 mod env;
 mod environment_settings;
 mod error;
@@ -38,6 +39,7 @@ mod user_file;
 mod variable;
 
 pub use duration::{parse_duration, show_duration};
+pub use endpoints::EndpointFile;
 pub use env::Environment;
 pub use environment_settings::{Compression, EnvironmentSettings, HostVariables, Mount, Port, SnapshotRules};
 pub use error::{ConfigError, Origin, Subject};

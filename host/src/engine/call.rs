@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     imports::{Call, Guest, RuntimePlugin, wire},
-    names::{Ending, Export},
+    names::{Ending, Export, Failure},
     policy::Limits,
 };
 
@@ -38,7 +38,9 @@ impl Engine {
         let settings = settings.to_string();
         let ask =
             async |plugin: RuntimePlugin, store: &mut Store<Guest>| plugin.worldflux_runtime_plugin().call_doctor(store, &settings).await;
-        self.ask(plugin, call, ask, checked_findings).await
+        let (findings, denied) = self.ask_and_hear(plugin, call, ask, checked_findings).await;
+        let findings = findings.map_err(|error| error.because_of(denied.clone()))?;
+        Ok(findings.into_iter().map(|finding| finding.with_remedy_of(denied.as_ref())).collect())
     }
 
     /// Ask a plugin what it would make.
@@ -152,9 +154,6 @@ impl Engine {
         self.ask(plugin, call, ask, Release::checked).await
     }
 
-    /// The life of an instance: made, asked once under its limits, dropped.
-    ///
-    /// The store goes out of scope here whatever happens, so that nothing ever enters an instance again that was stopped half-way.
     async fn ask<W, T>(
         &self,
         plugin: &Plugin,
@@ -162,11 +161,28 @@ impl Engine {
         body: impl AsyncFnOnce(RuntimePlugin, &mut Store<Guest>) -> Wire<W>,
         check: impl FnOnce(W) -> Result<T, Refused>,
     ) -> Result<T, CallError> {
+        let (answer, denied) = self.ask_and_hear(plugin, call, body, check).await;
+        answer.map_err(|error| error.because_of(denied))
+    }
+
+    /// The life of an instance: made, asked once under its limits, dropped. With the answer comes the denial that the plugin could not hand on.
+    ///
+    /// The store goes out of scope here whatever happens, so that nothing ever enters an instance again that was stopped half-way.
+    async fn ask_and_hear<W, T>(
+        &self,
+        plugin: &Plugin,
+        call: Call,
+        body: impl AsyncFnOnce(RuntimePlugin, &mut Store<Guest>) -> Wire<W>,
+        check: impl FnOnce(W) -> Result<T, Refused>,
+    ) -> (Result<T, CallError>, Option<Failure>) {
         let (export, deadline, limits) = (call.export, call.deadline, *call.children.usage().limits());
         let patience = deadline.saturating_duration_since(Instant::now());
         let host = |fault| CallError::Host { export, fault };
         let (limiter, meter) = Limiter::new(limits);
-        let guest = Guest::new(call, Box::new(limiter)).map_err(|error| host(HostFault::Instance(one_line(&error))))?;
+        let guest = match Guest::new(call, Box::new(limiter)) {
+            Ok(guest) => guest,
+            Err(error) => return (Err(host(HostFault::Instance(one_line(&error)))), None),
+        };
         let mut store = self.store(guest, limits);
         let running = self.tick();
         let life = async {
@@ -176,15 +192,17 @@ impl Engine {
         let answer = timeout_at(deadline, AssertUnwindSafe(life).catch_unwind()).await;
         drop(running);
         store.data_mut().close();
+        let denied = store.data().denied();
         let fault = |fault| CallError::Fault { export, fault };
         let bad = |refused: Refused| fault(PluginFault::BadAnswer(refused.to_string()));
-        match answer {
+        let answer = match answer {
             Err(_) => Err(fault(PluginFault::Deadline(patience))),
             Ok(Err(panic)) => Err(host(HostFault::Panic(panic_message(&*panic)))),
             Ok(Ok(Err(error))) => Err(fault(broken(&error, &meter, limits))),
-            Ok(Ok(Ok(Err(failure)))) => Err(CallError::Refused(checked_failure(failure).map_err(bad)?)),
+            Ok(Ok(Ok(Err(failure)))) => Err(checked_failure(failure).map_or_else(bad, CallError::Refused)),
             Ok(Ok(Ok(Ok(answer)))) => check(answer).map_err(bad),
-        }
+        };
+        (answer, denied)
     }
 
     fn store(&self, guest: Guest, limits: Limits) -> Store<Guest> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::names::{Bytes, Export, Failure};
+use crate::names::{Bytes, Cause, Export, Failure};
 
 /// Why a call of a plugin has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,26 @@ pub enum CallError {
         /// How it broke.
         fault: HostFault,
     },
+}
+
+impl CallError {
+    /// The same, where the plugin said no because it was `denied` something and could not say so itself: `wasi:http` tells it neither why nor
+    /// what would allow it.
+    #[must_use]
+    pub(super) fn because_of(self, denied: Option<Failure>) -> Self {
+        match (self, denied) {
+            (Self::Refused(said), Some(denied)) if is_vague(&said.cause) => {
+                let message = format!("{}: {}", said.message, denied.message);
+                Self::Refused(Failure { message, hint: denied.hint.or(said.hint), repeatable: false, cause: denied.cause })
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+/// Whether a denial can be what lies behind it.
+const fn is_vague(cause: &Cause) -> bool {
+    matches!(cause, Cause::Other | Cause::Unavailable { .. } | Cause::NotFound | Cause::Auth)
 }
 
 /// How a plugin broke.

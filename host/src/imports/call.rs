@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::children::Children;
 use crate::{
+    egress::Client,
     names::{Export, Failure},
     policy::{Access, Folder, Places, Profile, Rights, open_folder},
     sandbox::{Sink, StartOptions},
@@ -33,6 +34,8 @@ pub struct Call {
     pub folders: Arc<Folders>,
     /// The processes of the run.
     pub children: Arc<Children>,
+    /// What sends its requests.
+    pub client: Arc<Client>,
     /// The user's command, in `start` only.
     pub command: Option<Arc<CommandLaunch>>,
     /// Where the output of other programs goes besides the answer, live.

@@ -18,24 +18,7 @@ use crate::{
 };
 
 /// Why something that was asked for is not tried.
-pub(super) enum Refusal {
-    /// The user did not allow it.
-    Denied(Denial),
-    /// It cannot be meant: a value is out of its range.
-    Invalid(Failure),
-}
-
-impl From<Denial> for Refusal {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::Invalid(failure)
-    }
-}
+pub(super) use crate::policy::Refused as Refusal;
 
 /// Authorizes, records, lets through.
 pub struct Gate {
@@ -83,39 +66,48 @@ impl Gate {
     where
         E: Future<Output = Result<T, Failure>>,
     {
-        self.count()?;
+        self.admit()?;
         let pause = self.usage.pause();
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
+        let (permit, open) = self.begin(import, action, decision)?;
+        let answer = effect(permit).await;
+        open.end(match &answer {
+            Ok(answer) => json!({ "ok": told(answer) }),
+            Err(failure) => json!({ "failed": failure }),
+        })?;
+        answer
+    }
+
+    /// The first half of [`Gate::pass`], for an effect whose end comes later than its answer.
+    pub(super) fn begin<A>(
+        &self,
+        import: &'static str,
+        action: Value,
+        decision: Result<Permit<A>, Refusal>,
+    ) -> Result<(Permit<A>, Open), Failure> {
         let asked = self.asked(import, action);
-        let permit = match decision {
-            Ok(permit) => permit,
+        match decision {
+            Ok(permit) => {
+                let ticket = self.record.intent(asked).map_err(unrecorded)?;
+                Ok((permit, Open { record: self.record.clone(), ticket: Some(ticket) }))
+            }
             Err(Refusal::Denied(denial)) => {
                 self.record.denied(asked, denial.clone()).map_err(unrecorded)?;
-                return Err(denial.into());
+                Err(denial.into())
             }
             Err(Refusal::Invalid(failure)) => {
                 let ticket = self.record.intent(asked).map_err(unrecorded)?;
                 self.record.result(ticket, json!({ "failed": failure })).map_err(unrecorded)?;
-                return Err(failure);
+                Err(failure)
             }
-        };
-        let mut open = Open { record: &self.record, ticket: Some(self.record.intent(asked).map_err(unrecorded)?) };
-        let answer = effect(permit).await;
-        let outcome = match &answer {
-            Ok(answer) => json!({ "ok": told(answer) }),
-            Err(failure) => json!({ "failed": failure }),
-        };
-        if let Some(ticket) = open.ticket.take() {
-            self.record.result(ticket, outcome).map_err(unrecorded)?;
         }
-        answer
     }
 
     /// Record something that needs no permit, since it only touches what the plugin was given before.
     pub(super) fn tell<T>(&self, import: &'static str, action: Value, effect: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-        self.count()?;
+        self.admit()?;
         let ticket = self.record.intent(self.asked(import, action)).map_err(unrecorded)?;
         let answer = effect();
         let outcome = answer.as_ref().map_or_else(|failure| json!({ "failed": failure }), |_| json!({ "ok": "done" }));
@@ -133,7 +125,8 @@ impl Gate {
         denial.into()
     }
 
-    fn count(&self) -> Result<(), Failure> {
+    /// One more host call, if there may be one.
+    pub(super) fn admit(&self) -> Result<(), Failure> {
         let most = self.usage.limits().calls;
         if self.calls.fetch_add(1, Ordering::Relaxed) < most {
             return Ok(());
@@ -148,12 +141,19 @@ impl Gate {
 }
 
 /// An effect that was begun. Dropped with its ticket where the call is over before it: at its deadline, or because nobody waits any more.
-struct Open<'a> {
-    record: &'a Record,
+pub(super) struct Open {
+    record: Arc<Record>,
     ticket: Option<Ticket>,
 }
 
-impl Drop for Open<'_> {
+impl Open {
+    /// What came of it.
+    pub(super) fn end(mut self, outcome: Value) -> Result<(), Failure> {
+        self.ticket.take().map_or(Ok(()), |ticket| self.record.result(ticket, outcome).map_err(unrecorded))
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             // Nobody is left to be told that this cannot be written; the intent stands there without an end then.

@@ -1,6 +1,6 @@
 //! What stands behind the imports of one instance: one small context per interface, none of which sees another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, filesystem::WasiFilesystemCtxView};
@@ -10,13 +10,16 @@ use super::{
     call::Call,
     files::{FilesContext, FilesView},
     gate::Gate,
-    http::Refusal,
+    http::HttpContext,
     log::LogContext,
     process::ProcessContext,
     stdio::Lines,
     waits::Waits,
 };
-use crate::policy::{Access, Folder, FolderName, OpenFolder, open_folder, open_machine_folders};
+use crate::{
+    names::Failure,
+    policy::{Access, Folder, FolderName, OpenFolder, open_folder, open_machine_folders},
+};
 
 /// Bytes of all headers of one HTTP message.
 const HEADERS: usize = 64 * 1024;
@@ -26,7 +29,8 @@ pub struct Guest {
     wasi: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
-    refusal: Refusal,
+    requests: HttpContext,
+    denied: Arc<Mutex<Option<Failure>>>,
     pub(super) process: ProcessContext,
     pub(super) log: LogContext,
     streams: [Lines; 2],
@@ -63,13 +67,15 @@ impl Guest {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
+        let denied: Arc<Mutex<Option<Failure>>> = Arc::default();
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADERS);
         Ok(Self {
             wasi: wasi.build(),
             table,
             http,
-            refusal: Refusal(gate.clone()),
+            requests: HttpContext::new(gate.clone(), call.client.clone(), denied.clone()),
+            denied,
             files: FilesContext::new(gate.clone()),
             process: ProcessContext::new(gate, call),
             log,
@@ -89,7 +95,15 @@ impl Guest {
         for stream in &self.streams {
             stream.close();
         }
+        self.requests.close();
         self.log.close();
+    }
+
+    /// The request of the plugin that was denied last, if none has succeeded since. `wasi:http` has a code for it, without a reason and without
+    /// its cure, so the plugin cannot hand them on.
+    #[must_use]
+    pub fn denied(&self) -> Option<Failure> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn waits(&mut self) -> Waits<'_> {
@@ -117,6 +131,6 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.refusal }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.requests }
     }
 }

@@ -1,6 +1,9 @@
 //! The list of everything that a component can import.
 
-use wasmtime::component::{HasData, Linker};
+use wasmtime::{
+    StoreContextMut,
+    component::{HasData, Linker, Resource},
+};
 use wasmtime_wasi::{
     cli::{WasiCli, WasiCliView},
     p2::bindings::{cli, filesystem, io, random, sockets},
@@ -8,10 +11,13 @@ use wasmtime_wasi::{
     sockets::{WasiSockets, WasiSocketsView},
 };
 
+use wasmtime_wasi_http::{WasiHttpView as _, p2::bindings::http::types::IoError};
+
 use super::{
     bindings::worldflux::runtime::{log, process, types},
     files::RecordedFiles,
     guest::Guest,
+    http::code_of,
     log::LogContext,
     process::ProcessContext,
     waits::CountedWaits,
@@ -29,6 +35,9 @@ impl HasData for Log {
     type Data<'a> = &'a mut LogContext;
 }
 
+/// The version that the library has.
+const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+
 /// Put every interface into `linker`. A component that imports anything else is refused before an instance is made.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
@@ -43,6 +52,11 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     // The very interface again, counted.
     linker.allow_shadowing(true);
     io::poll::add_to_linker::<_, CountedWaits>(linker, Guest::waits)?;
+    linker.instance(HTTP_TYPES)?.func_wrap("http-error-code", |store: StoreContextMut<'_, Guest>, (error,): (Resource<IoError>,)| {
+        let mut store = store;
+        let error = store.data_mut().http().table.get(&error)?;
+        Ok((error.downcast_ref::<wasmtime_wasi_http::Error>().and_then(code_of),))
+    })?;
     linker.allow_shadowing(false);
     cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
     cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;

@@ -6,7 +6,7 @@
 //! Never: decides (policy does), confines (sandbox does), makes an instance (engine does), knows the order of a run.
 //! Callers: engine, which gives every instance a [`Guest`] and links the interfaces; run, which fills in a [`Call`]; cli, to show how much a
 //! line of talk matters.
-//! Read in order: bindings, call, usage, gate, guest, process, children, log, files, naming, growth, waits, stdio, http, convert, link.
+//! Read in order: bindings, call, usage, gate, guest, process, children, log, files, naming, growth, waits, stdio, http (a folder), convert, link.
 
 mod bindings;
 mod call;

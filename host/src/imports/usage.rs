@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::{
     names::{Bytes, Cause, Failure},
     policy::{Limits, Rate},
@@ -23,6 +25,8 @@ pub struct Usage {
     calls: Bucket,
     starts: Bucket,
     lines: Bucket,
+    requests: Bucket,
+    places: Arc<Semaphore>,
     started: AtomicU64,
     alive: Arc<AtomicU64>,
     written: AtomicU64,
@@ -61,10 +65,23 @@ impl Usage {
     /// Nothing yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let Limits { call_rate, start_rate, line_rate, .. } = limits;
-        let [calls, starts, lines] = [call_rate, start_rate, line_rate].map(Bucket::full);
+        let Limits { call_rate, start_rate, line_rate, request_rate, .. } = limits;
+        let [calls, starts, lines, requests] = [call_rate, start_rate, line_rate, request_rate].map(Bucket::full);
+        let places = Arc::new(Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)));
         let zero = AtomicU64::default;
-        Self { limits, calls, starts, lines, started: zero(), alive: Arc::default(), written: zero(), made: zero(), deepened: zero() }
+        Self {
+            limits,
+            calls,
+            starts,
+            lines,
+            requests,
+            places,
+            started: zero(),
+            alive: Arc::default(),
+            written: zero(),
+            made: zero(),
+            deepened: zero(),
+        }
     }
 
     /// The limits.
@@ -76,6 +93,16 @@ impl Usage {
     /// How long the next host call has to wait.
     pub(super) fn pause(&self) -> Duration {
         self.calls.borrow()
+    }
+
+    /// How long the next request over the network has to wait.
+    pub(super) fn request_pause(&self) -> Duration {
+        self.requests.borrow()
+    }
+
+    /// A place among the requests that go on at once, when there is one.
+    pub(super) async fn request_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().acquire_owned().await.ok()
     }
 
     /// Whether one more log line is taken.

@@ -58,6 +58,12 @@ pub struct Limits {
     /// Bytes of a disk that a plugin's writing leaves free, or a twentieth of a small disk. Stops a plugin from taking the last of a disk
     /// that was nearly full before; below it a write fails with `insufficient-space`.
     pub left_free: Bytes,
+    /// Requests over the network at once, from their beginning until their answers were read to the end. Stops a plugin from taking all
+    /// connections of the host or of a server; beyond it a request waits, and fails with `connection-limit-reached` where it waits in vain.
+    pub requests: usize,
+    /// How fast requests over the network may come. Stops a plugin from flooding a server in the name of the user; beyond it each request
+    /// waits.
+    pub request_rate: Rate,
 }
 
 /// How fast something may happen: at once at most `burst` times, and `per_second` times a second in the long run.
@@ -91,6 +97,8 @@ impl Default for Limits {
             made: 100_000,
             depth: 128,
             left_free: Bytes::gibi(1),
+            requests: 16,
+            request_rate: Rate { burst: 256, per_second: 50 },
         }
     }
 }

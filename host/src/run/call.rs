@@ -35,6 +35,7 @@ impl Story {
             listener: Arc::new(Watched(self.events.clone())),
             folders: Arc::new(self.folders.clone()),
             children: self.children.clone(),
+            client: self.client.clone(),
             command: None,
             program_output: None,
             base_variables: Arc::new(configured.variables),

@@ -2,14 +2,15 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tokio::sync::OnceCell;
 
 use super::{added::added_plugins, error::RunError};
 use crate::{
-    config::{Environment, Folders, Register},
+    config::{EndpointFile, Environment, Folders, Register},
+    egress::{Client, Dialer},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
     policy::{Grants, Origin, Profile, Protected, Rights},
@@ -39,6 +40,7 @@ pub struct Host {
     pub(super) launcher: Launcher,
     folders: Folders,
     engine: OnceCell<Arc<Engine>>,
+    client: OnceLock<Arc<Client>>,
 }
 
 impl Host {
@@ -54,6 +56,7 @@ impl Host {
             state,
             folders: options.folders,
             engine: OnceCell::new(),
+            client: OnceLock::new(),
         })
     }
 
@@ -93,6 +96,15 @@ impl Host {
             Engine::new(cache, Compiler::child(self.launcher.clone())).map(Arc::new).map_err(RunError::Engine)
         };
         self.engine.get_or_try_init(make).await.cloned()
+    }
+
+    /// What sends the requests of plugins, made when it is needed first. What the user says about endpoints later counts for the next host.
+    pub(super) fn client(&self) -> Result<Arc<Client>, RunError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client.clone());
+        }
+        let endpoints = EndpointFile::load(&self.folders.config)?.endpoints().clone();
+        Ok(self.client.get_or_init(|| Arc::new(Client::new(Dialer::new(endpoints)))).clone())
     }
 
     /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for, and what the user granted

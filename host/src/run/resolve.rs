@@ -105,6 +105,7 @@ impl Host {
             listener: Arc::new(Deaf),
             folders: Arc::new(Folders::default()),
             children: Arc::new(Children::new(self.launcher.clone())),
+            client: self.client()?,
             command: None,
             program_output: None,
             base_variables: Arc::new(self.environment.base(rights.profile(Profile::Own))),

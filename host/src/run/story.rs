@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, RunSettings},
+    egress::Client,
     engine::{Engine, Outcome, Question},
     imports::{Children, Folders},
     names::{Ending, Moment, RunId},
@@ -70,6 +71,7 @@ pub(super) struct Story {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) cancelled: Cancelled,
     pub(super) children: Arc<Children>,
+    pub(super) client: Arc<Client>,
     pub(super) folders: Folders,
     pub(super) stdin: Option<Stdin>,
     /// The handle of the environment, once there is one.
@@ -152,6 +154,7 @@ impl Story {
             events,
             cancelled,
             children: Arc::new(Children::new(host.launcher.clone())),
+            client: host.client()?,
             folders: prepared.folders,
             stdin: Some(prepared.stdin),
             environment: None,

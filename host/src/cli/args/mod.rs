@@ -5,10 +5,11 @@
 //!
 //! Never: reads a file or a variable, fills in a value that was not typed, prints or exits.
 //! Callers: the other files of cli.
-//! Read in order: top, global, run, runs, environment, runtime, rights, plugin.
+//! Read in order: top, global, run, runs, environment, runtime, rights, plugin, endpoint.
 
 #![allow(clippy::doc_markdown, reason = "these comments are printed as help, where a backtick around every name is noise")]
 
+mod endpoint;
 mod environment;
 mod global;
 mod plugin;
@@ -20,6 +21,7 @@ mod runtime;
 mod tests;
 mod top;
 
+pub use endpoint::{EndpointAddArgs, EndpointArgs, EndpointVerb};
 pub use environment::{EnvironmentArgs, EnvironmentVerb};
 pub use global::{ColorChoice, GlobalArgs};
 pub use plugin::{AddArgs, AuditArgs, GrantArgs, NamedArgs, PackArgs, PluginArgs, PluginVerb, RevokeArgs, UpdateArgs};

@@ -7,7 +7,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, StatusArgs};
+use super::{EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, StatusArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,6 +57,8 @@ pub enum Verb {
     Selftest(SelftestArgs),
     /// Pack and inspect plugins, and say what they may do
     Plugin(PluginArgs),
+    /// Say where hosts really are that plugins may reach, and whose certificates they have
+    Endpoint(EndpointArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a folder

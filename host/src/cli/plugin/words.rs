@@ -9,7 +9,7 @@ pub(super) fn possible(imports: &[String]) -> Vec<String> {
             "could start programs of this machine, those that it asks for and you grant, and the command that you type",
         ),
         ("wasi:filesystem/", "could read and write files, in folders that it asks for or you give, and nowhere else"),
-        ("wasi:http/", "could make requests over HTTP; in this version every one is denied"),
+        ("wasi:http/", "could send requests over HTTP, to hosts that it asks for and you grant"),
         ("wasi:sockets/", "has code for network connections, as every program in some languages; every connection is denied"),
         ("worldflux:runtime/log", "could write lines into the log of a run, marked as its own"),
         ("wasi:clocks/", "could read the time"),

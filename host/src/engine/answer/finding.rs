@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{Details, Refused, TEXT, count, details, name, text, unique};
-use crate::imports::answers;
+use crate::{imports::answers, names::Failure};
 
 /// Lines of one `doctor`.
 const FINDINGS: usize = 200;
@@ -37,6 +37,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The same, with what would allow what the plugin was denied, where it found something wrong and had no remedy.
+    #[must_use]
+    pub(in crate::engine) fn with_remedy_of(mut self, denied: Option<&Failure>) -> Self {
+        if self.severity == Severity::Error
+            && self.remedy.is_none()
+            && let Some(denied) = denied
+        {
+            self.message = format!("{}: {}", self.message, denied.message);
+            self.remedy.clone_from(&denied.hint);
+        }
+        self
+    }
+
     /// A finding of the host itself.
     pub fn of_host(severity: Severity, check: &str, message: impl Into<String>, remedy: Option<String>) -> Self {
         Self { severity, check: check.to_owned(), message: message.into(), remedy, details: Details::new() }

@@ -1,0 +1,205 @@
+//! What happens when a plugin hands over a request.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use http::{HeaderName, Request, Response};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::{body::Recorded, code, exchange::Exchange};
+use crate::{
+    egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
+    imports::gate::Gate,
+    names::{Cause, Digest, Failure},
+    policy::{self, Denial, Permit, SendRequest, WantedRequest},
+};
+
+const IMPORT: &str = "wasi:http/outgoing-handler.handle";
+
+/// Characters of a path or a name that are written down.
+const SHOWN: usize = 2_048;
+
+type Answer = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+/// The context of this interface in one call.
+pub(in crate::imports) struct HttpContext {
+    gate: Arc<Gate>,
+    client: Arc<Client>,
+    /// Requests whose end is not written down yet.
+    open: Vec<Weak<Exchange>>,
+    denied: Arc<Mutex<Option<Failure>>>,
+}
+
+/// A request that was written down and may be sent.
+struct Sending {
+    gate: Arc<Gate>,
+    client: Arc<Client>,
+    exchange: Arc<Exchange>,
+    plugin: Digest,
+    denied: Arc<Mutex<Option<Failure>>>,
+}
+
+impl HttpContext {
+    pub(in crate::imports) const fn new(gate: Arc<Gate>, client: Arc<Client>, denied: Arc<Mutex<Option<Failure>>>) -> Self {
+        Self { gate, client, open: Vec::new(), denied }
+    }
+
+    /// Write down that the requests which have not ended have been given up. Called once the export has ended.
+    pub(in crate::imports) fn close(&mut self) {
+        for exchange in self.open.drain(..).filter_map(|exchange| exchange.upgrade()) {
+            exchange.give_up();
+        }
+    }
+
+    /// Decide, and write down what was asked.
+    fn admit<B>(&mut self, request: &Request<B>) -> Result<(Permit<SendRequest>, Arc<Exchange>), Failure> {
+        let uri = request.uri();
+        let wanted = WantedRequest {
+            scheme: uri.scheme_str().unwrap_or_default(),
+            authority: uri.authority().map_or("", |authority| authority.as_str()),
+            method: request.method().as_str(),
+            path: uri.path(),
+        };
+        self.gate.admit()?;
+        let decision = policy::send_request(self.gate.rights(), &wanted).and_then(|permit| {
+            check_own_headers(self.gate.rights().plugin.as_str(), permit.action(), request)?;
+            Ok(permit)
+        });
+        let action = decision.as_ref().map_or_else(|_| as_typed(&wanted), |permit| as_decided(permit.action()));
+        let (permit, open) = self.gate.begin(IMPORT, action, decision)?;
+        let exchange = Arc::new(Exchange::new(open));
+        self.open.retain(|exchange| exchange.strong_count() > 0);
+        self.open.push(Arc::downgrade(&exchange));
+        Ok((permit, exchange))
+    }
+}
+
+impl WasiHttpHooks for HttpContext {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        egress::is_forbidden(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(egress::is_forbidden)
+    }
+
+    fn is_supported_scheme(&mut self, _: &http::uri::Scheme) -> bool {
+        // Policy says which there are, and the record that another one was tried.
+        true
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let (permit, exchange) = match self.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(failure) => {
+                let code = code::of_refusal(&failure);
+                remember(&self.denied, &failure);
+                return Box::new(async { Err(code) });
+            }
+        };
+        let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options.unwrap_or_default();
+        let limits = self.client.limits().within(connect_timeout, first_byte_timeout, between_bytes_timeout);
+        let (gate, client, plugin) = (self.gate.clone(), self.client.clone(), self.gate.rights().digest);
+        let sending = Sending { gate, client, exchange, plugin, denied: self.denied.clone() };
+        Box::new(async move {
+            let response = sending.send(permit, request, limits).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>))
+        })
+    }
+}
+
+impl Sending {
+    async fn send(self, permit: Permit<SendRequest>, request: Request<WasiBody>, limits: HttpLimits) -> Result<Response<WasiBody>, Error> {
+        let Some(place) = self.place(&limits).await else {
+            let most = self.gate.usage().limits().requests;
+            let failure = Failure::new(Cause::Quota, format!("{most} requests of this run go on already, which is the most at once"));
+            self.exchange.fail(&failure);
+            return Err(Error::ConnectionLimitReached);
+        };
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        match self.exchange(permit, request, limits).await {
+            Ok(response) => {
+                *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.exchange.answered(response.status());
+                Ok(response.map(|body| Recorded::new(body, self.exchange, place).boxed_unsync()))
+            }
+            Err(error) => {
+                let failure = Failure::from(&error);
+                remember(&self.denied, &failure);
+                self.exchange.fail(&failure);
+                Err(code::of_egress(&error))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        permit: Permit<SendRequest>,
+        request: Request<RequestBody>,
+        limits: HttpLimits,
+    ) -> Result<Response<egress::Answer>, EgressError> {
+        let request = Outbound::new(permit, request, limits)?;
+        // What the host puts into a request of its own goes in here, and what must not come back is taken out of the answer.
+        if let Some(credential) = request.action().credentials.first() {
+            return Err(EgressError::Invalid(format!("secret `{}` is not there", credential.secret)));
+        }
+        self.client.send(self.plugin, request).await
+    }
+
+    /// Wait for the turn of this request, and for a place among those that go on at once; `None` where there is none for too long.
+    async fn place(&self, limits: &HttpLimits) -> Option<OwnedSemaphorePermit> {
+        let usage = self.gate.usage();
+        let pause = usage.pause().max(usage.request_pause());
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        timeout(limits.connect, usage.request_place()).await.ok().flatten()
+    }
+}
+
+/// A header into which the host puts a secret is the host's alone: nobody has to find out what a server does with two.
+fn check_own_headers<B>(plugin: &str, action: &SendRequest, request: &Request<B>) -> Result<(), Denial> {
+    for credential in &action.credentials {
+        let taken = credential.scheme.headers().into_iter().find(|name| request.headers().contains_key(*name));
+        let Some(name) = taken else { continue };
+        return Err(Denial {
+            plugin: plugin.to_owned(),
+            action: format!("set header `{name}` of {} {}", action.method.name(), action.url()),
+            rule: format!("the host puts secret `{}` there", credential.secret),
+            cure: String::new(),
+        });
+    }
+    Ok(())
+}
+
+/// The plugin is told only that it was denied, and not what would allow it: whoever made the call is told from here.
+fn remember(denied: &Mutex<Option<Failure>>, failure: &Failure) {
+    if matches!(failure.cause, Cause::Denied { .. }) {
+        *denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
+    }
+}
+
+// The query can hold what must not be written down, and so can the headers.
+
+fn as_decided(action: &SendRequest) -> Value {
+    let SendRequest { scheme, host, port, method, path, credentials } = action;
+    let secrets: Vec<_> = credentials.iter().map(|credential| credential.secret.to_string()).collect();
+    let path = path.chars().take(SHOWN).collect::<String>();
+    json!({ "method": method.name(), "scheme": scheme.name(), "host": host, "port": port.number(), "path": path, "secrets": secrets })
+}
+
+fn as_typed(wanted: &WantedRequest<'_>) -> Value {
+    let WantedRequest { scheme, authority, method, path } = wanted;
+    let [authority, method, path] = [authority, method, path].map(|text| text.chars().take(SHOWN).collect::<String>());
+    json!({ "method": method, "scheme": scheme, "authority": authority, "path": path })
+}
