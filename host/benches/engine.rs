@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker};
 use worldflux::{
     engine::{self, CompiledCache, Compiler, Engine},
-    imports::{Call, Children, Folders, Listener, RuntimePluginPre, Talk},
+    imports::{Call, RuntimePluginPre},
     names::{Digest, Export, RunId},
     plugin::{Catalog, PluginFile},
     policy::{self, Asks, CommandRequest, Grants, Level, Origin, Permit, Profile, Rights, StartProcess},
@@ -109,27 +109,7 @@ fn call(file: &PluginFile) -> Result<Call> {
         asks,
         grants: Grants::default(),
     };
-    Ok(Call {
-        export: Export::Describe,
-        rights: Arc::new(rights),
-        record: Arc::new(Record::in_memory(&RunId::generate())?),
-        listener: Arc::new(Deaf),
-        folders: Arc::new(Folders::default()),
-        children: Arc::new(Children::new(launcher())),
-        client: Arc::default(),
-        command: None,
-        program_output: None,
-        base_variables: Arc::new(BTreeMap::new()),
-        machine_reads: Arc::default(),
-        profile: Profile::Own,
-        deadline: tokio::time::Instant::now(),
-    })
-}
-
-struct Deaf;
-
-impl Listener for Deaf {
-    fn hear(&self, _: Talk) {}
+    Ok(Call::outside_of_a_run(Export::Describe, Arc::new(rights), launcher(), tokio::time::Instant::now())?)
 }
 
 fn launcher() -> Launcher {

@@ -318,21 +318,9 @@ impl Listener for Heard {
 /// A call that belongs to no run and may touch nothing.
 pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
     let base = [("PATH", "/usr/bin:/bin"), ("HOME", "/")].map(|(name, value)| (name.into(), value.into()));
-    Call {
-        export,
-        rights: Arc::new(rights),
-        record: Arc::new(Record::in_memory(&RunId::generate()).unwrap()),
-        listener: Arc::new(Heard::default()),
-        folders: Arc::default(),
-        children: Arc::new(Children::new(launcher())),
-        client: Arc::default(),
-        command: None,
-        program_output: None,
-        base_variables: Arc::new(BTreeMap::from(base)),
-        machine_reads: Arc::default(),
-        profile: Profile::Own,
-        deadline: tokio::time::Instant::now() + patience,
-    }
+    let deadline = tokio::time::Instant::now() + patience;
+    let call = Call::outside_of_a_run(export, Arc::new(rights), launcher(), deadline).unwrap();
+    Call { base_variables: Arc::new(BTreeMap::from(base)), ..call }
 }
 
 /// Rights without any grant, of a plugin that is not `rogue`.

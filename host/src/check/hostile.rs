@@ -1,7 +1,6 @@
 //! The attacks, one after the other, each in a fresh instance.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -17,12 +16,12 @@ use tokio::time::Instant;
 use super::cases::{CASES, Case, End};
 use crate::{
     engine::{CallError, CompiledCache, Compiler, Engine, LoadError, Plugin},
-    imports::{Call, Children, Folders, Listener, Talk},
+    imports::{Call, Folders},
     names::{Export, RunId},
     plugin::{PluginError, PluginFile},
     policy::{Access, Folder, FolderName, Grants, Origin, Profile, Rights},
     sandbox::Launcher,
-    store::{Record, StoreError},
+    store::StoreError,
     workspace::WorkspaceError,
 };
 
@@ -150,29 +149,10 @@ impl Attacker<'_> {
             asks: self.file.manifest.asks.clone(),
             grants,
         };
-        Ok(Call {
-            export: Export::Doctor,
-            rights: Arc::new(rights),
-            record: Arc::new(Record::in_memory(&RunId::generate())?),
-            listener: Arc::new(Nobody),
-            folders: Arc::new(Folders::open(folders)?),
-            children: Arc::new(Children::new(self.launcher.clone())),
-            client: Arc::default(),
-            command: None,
-            program_output: None,
-            base_variables: Arc::new(BTreeMap::new()),
-            machine_reads: Arc::default(),
-            profile: Profile::Strict,
-            deadline: Instant::now() + PATIENCE,
-        })
+        let deadline = Instant::now() + PATIENCE;
+        let call = Call::outside_of_a_run(Export::Doctor, Arc::new(rights), self.launcher.clone(), deadline)?;
+        Ok(Call { folders: Arc::new(Folders::open(folders)?), profile: Profile::Strict, ..call })
     }
-}
-
-/// Hears nothing.
-struct Nobody;
-
-impl Listener for Nobody {
-    fn hear(&self, _: Talk) {}
 }
 
 /// The folders of the attack, and one beside them that nobody was granted.

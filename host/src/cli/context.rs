@@ -36,9 +36,7 @@ impl Context {
 
     /// The plugin files that the user named, the environment first.
     pub(super) fn plugin_paths(&self) -> Vec<PathBuf> {
-        let mut paths = self.environment.plugin_path();
-        paths.extend(self.global.plugins.iter().cloned());
-        paths
+        self.environment.plugins(&self.global.plugins)
     }
 
     /// Every plugin that can be named.
@@ -48,8 +46,7 @@ impl Context {
 
     /// What nobody can grant on this machine.
     pub(super) fn protected(&self) -> Result<Protected, RunError> {
-        let folders = self.folders()?;
-        Ok(Protected::new(self.environment.home(), [folders.state, folders.config]))
+        Ok(self.folders()?.protected(&self.environment))
     }
 
     /// The front door of the library.

@@ -12,17 +12,6 @@ use crate::{
 /// Under which name the host's own findings stand.
 const HOST: &str = "worldflux";
 
-/// What confines strict commands here. Own commands run all the same, so that a machine that confines nothing is no error.
-fn sandbox(proof: &Proof) -> Finding {
-    let held = proof.canaries.iter().filter(|canary| canary.holds()).count();
-    let known = format!("level `{}`: {held} of {} attacks and uses went as they must", proof.level, proof.canaries.len());
-    if proof.why.is_empty() {
-        return Finding::of_host(Severity::Info, "sandbox", known, None);
-    }
-    let severity = if proof.level == Level::None { Severity::Warning } else { Severity::Info };
-    Finding::of_host(severity, "sandbox", format!("{known}; no higher, because {}", proof.why), Some(proof.fix.clone()))
-}
-
 pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
     let mut health = Health::new();
     let host = match context.host_that_starts(PROBES) {
@@ -57,4 +46,15 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
         context.output.talk(Mark::Note, "a line that begins with `error:` blocks runs");
     }
     Ok(exit)
+}
+
+/// What confines strict commands here. Own commands run all the same, so that a machine that confines nothing is no error.
+fn sandbox(proof: &Proof) -> Finding {
+    let held = proof.canaries.iter().filter(|canary| canary.holds()).count();
+    let known = format!("level `{}`: {held} of {} attacks and uses went as they must", proof.level, proof.canaries.len());
+    if proof.why.is_empty() {
+        return Finding::of_host(Severity::Info, "sandbox", known, None);
+    }
+    let severity = if proof.level == Level::None { Severity::Warning } else { Severity::Info };
+    Finding::of_host(severity, "sandbox", format!("{known}; no higher, because {}", proof.why), Some(proof.fix.clone()))
 }

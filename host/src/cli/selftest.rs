@@ -23,8 +23,7 @@ pub(super) async fn selftest(context: &Context, arguments: &SelftestArgs) -> Res
     if arguments.hostile {
         let told = |attempt: &check::Attempt| {
             if talks {
-                let mark = if attempt.held { "held" } else { "FAILED" };
-                context.output.line(&format!("{mark}: {}: {}: {}", attempt.case, attempt.tried, attempt.detail));
+                show(context, attempt.held, attempt.case, attempt.tried, &attempt.detail);
             }
         };
         let made = check::attack_all(host.launcher(), host.state().layout().root(), told).await;
@@ -46,7 +45,11 @@ pub(super) async fn selftest(context: &Context, arguments: &SelftestArgs) -> Res
 fn show_proof(context: &Context, proof: &Proof) {
     for canary in &proof.canaries {
         let Canary { name, tried, detail, .. } = canary;
-        let mark = if canary.holds() { "held" } else { "FAILED" };
-        context.output.line(&format!("{mark}: {name}: {tried}: {detail}"));
+        show(context, canary.holds(), name, tried, detail);
     }
+}
+
+fn show(context: &Context, held: bool, name: &str, tried: &str, detail: &str) {
+    let mark = if held { "held" } else { "FAILED" };
+    context.output.line(&format!("{mark}: {name}: {tried}: {detail}"));
 }

@@ -65,12 +65,7 @@ impl EndpointFile {
     }
 
     fn save(&self, config: &Path) -> Result<(), ConfigError> {
-        let text = toml::to_string_pretty(&self.endpoints).map_err(|error| ConfigError::Unwritable {
-            what: FILE.what,
-            path: config.join(FILE.name),
-            cause: std::io::Error::other(error),
-        })?;
-        FILE.write(config, &format!("{HEADER}{text}"))
+        FILE.write(config, HEADER, &self.endpoints)
     }
 }
 

@@ -74,12 +74,12 @@ impl Environment {
         self.get("PATH").unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
     }
 
-    /// Plugin files and folders of plugin files in `WORLDFLUX_PLUGIN_PATH`, separated by `:`.
+    /// Plugin files and folders of plugin files: those in `WORLDFLUX_PLUGIN_PATH`, separated by `:`, then those that were typed.
     #[must_use]
-    pub fn plugin_path(&self) -> Vec<PathBuf> {
+    pub fn plugins(&self, typed: &[PathBuf]) -> Vec<PathBuf> {
         let text = self.get("WORLDFLUX_PLUGIN_PATH").unwrap_or_default().as_bytes();
         let parts = text.split(|byte| *byte == b':').filter(|part| !part.is_empty());
-        parts.map(|part| PathBuf::from(OsString::from_vec(part.to_vec()))).collect()
+        parts.map(|part| PathBuf::from(OsString::from_vec(part.to_vec()))).chain(typed.iter().cloned()).collect()
     }
 
     /// Whether the user wants no colours (no-color.org).
@@ -141,6 +141,6 @@ mod tests {
     #[test]
     fn the_plugin_path_is_split_at_colons() {
         let environment = Environment::from_pairs([("WORLDFLUX_PLUGIN_PATH", "/a:b.wasm::")]);
-        assert_eq!(environment.plugin_path(), [PathBuf::from("/a"), PathBuf::from("b.wasm")]);
+        assert_eq!(environment.plugins(&["c".into()]), ["/a", "b.wasm", "c"].map(PathBuf::from));
     }
 }

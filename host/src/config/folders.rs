@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Environment};
+use crate::policy::Protected;
 
 /// The two folders outside of any project, absolute. Neither needs to exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,12 @@ impl Folders {
             state: find(typed_state, "WORLDFLUX_STATE_DIR", "XDG_STATE_HOME", ".local/state")?,
             config: find(typed_config, "WORLDFLUX_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")?,
         })
+    }
+
+    /// What nobody can grant on this machine: the user's home with its keys, and what worldflux decides by.
+    #[must_use]
+    pub fn protected(&self, environment: &Environment) -> Protected {
+        Protected::new(environment.home(), [self.state.clone(), self.config.clone()])
     }
 }
 

@@ -54,12 +54,7 @@ impl GrantFile {
     /// Write the file in one step, readable by the user alone. Two writers are kept apart by `Register::change`.
     pub fn save(&self, config: &Path) -> Result<(), ConfigError> {
         let form = Form { plugin: self.entries.iter().map(|(digest, granted)| (*digest, granted.clone().into())).collect() };
-        let text = toml::to_string_pretty(&form).map_err(|error| ConfigError::Unwritable {
-            what: FILE.what,
-            path: config.join(FILE.name),
-            cause: std::io::Error::other(error),
-        })?;
-        FILE.write(config, &format!("{HEADER}{text}"))
+        FILE.write(config, HEADER, &form)
     }
 
     /// What the plugin of this digest may do.

@@ -56,12 +56,7 @@ impl LockFile {
     }
 
     pub(super) fn save(&self, config: &Path) -> Result<(), ConfigError> {
-        let text = toml::to_string_pretty(self).map_err(|error| ConfigError::Unwritable {
-            what: FILE.what,
-            path: config.join(FILE.name),
-            cause: std::io::Error::other(error),
-        })?;
-        FILE.write(config, &format!("{HEADER}{text}"))
+        FILE.write(config, HEADER, self)
     }
 
     /// Every added plugin.

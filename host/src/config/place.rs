@@ -47,10 +47,8 @@ impl RunSettings {
     }
 
     /// The first place that the project named, and not the user, and that lies outside of the project: what it is, and where. Links are
-    /// followed. Workspace, source and output have to exist.
+    /// followed. Workspace and source have to exist.
     pub fn reaches_out(&self) -> Result<Option<(&'static str, PathBuf)>, ConfigError> {
-        let real =
-            |what, path: &Path| fs::canonicalize(path).map_err(|cause| ConfigError::Unreadable { what, path: path.to_owned(), cause });
         let mut inside = vec![real("the folder of the run file", &self.project)?];
         let stdin = match &self.stdin {
             Stdin::File(path) => Some(("the standard input", path, Some(Place::Stdin))),
@@ -73,14 +71,35 @@ impl RunSettings {
     }
 
     /// Replace the folders of the run by where they really are, following links here for the last time: a command that later puts a link in
-    /// their place leads nobody elsewhere. They have to exist.
+    /// their place leads nobody elsewhere. Workspace and source have to exist; of the output directory, what is there already.
     pub fn follow_links(&mut self) -> Result<(), ConfigError> {
         for (what, path) in
             [("the workspace", &mut self.workspace), ("the source folder", &mut self.source), ("the output directory", &mut self.output)]
         {
-            *path = fs::canonicalize(&*path).map_err(|cause| ConfigError::Unreadable { what, path: path.clone(), cause })?;
+            *path = real(what, path)?;
         }
         Ok(())
+    }
+}
+
+/// Where `path` really is. What does not exist yet lies where its nearest folder that exists really is.
+fn real(what: &'static str, path: &Path) -> Result<PathBuf, ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable { what, path: path.to_owned(), cause };
+    let mut missing = vec![];
+    let mut there = path;
+    loop {
+        match fs::canonicalize(there) {
+            Ok(real) => return Ok(missing.iter().rev().fold(real, |path, name| path.join(name))),
+            // A link to nowhere is there: what is made behind it would be made elsewhere.
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound || fs::symlink_metadata(there).is_ok() => return Err(unreadable(cause)),
+            Err(cause) => match (there.parent(), there.file_name()) {
+                (Some(parent), Some(name)) => {
+                    missing.push(name);
+                    there = parent;
+                }
+                _ => return Err(unreadable(cause)),
+            },
+        }
     }
 }
 
@@ -144,6 +163,20 @@ pub(super) fn glob(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_is_where_it_will_be() {
+        let place = tempfile::tempdir().unwrap();
+        let inside = place.path().canonicalize().unwrap();
+        fs::create_dir(inside.join("real")).unwrap();
+        std::os::unix::fs::symlink("real", inside.join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", inside.join("dangling")).unwrap();
+        assert_eq!(real("x", &inside.join("link/a/b")).unwrap(), inside.join("real/a/b"));
+        assert_eq!(real("x", &inside.join("link")).unwrap(), inside.join("real"));
+        for bad in ["dangling", "dangling/a", "missing/.."] {
+            assert!(real("x", &inside.join(bad)).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_pattern_stays_inside_and_is_complete() {

@@ -11,6 +11,7 @@ use rustix::{
     fs::{FlockOperation, flock},
     process::geteuid,
 };
+use serde::Serialize;
 
 use super::{ConfigError, document::Document};
 
@@ -42,15 +43,16 @@ impl UserFile {
         Document::of_file(&path, &file, self.what).map(Some)
     }
 
-    /// Write it in one step, readable by the user alone. [`lock`] is what keeps two writers apart.
-    pub(super) fn write(self, config: &Path, text: &str) -> Result<(), ConfigError> {
+    /// Write `content` in one step below a `header` of comments, readable by the user alone. [`lock`] is what keeps two writers apart.
+    pub(super) fn write(self, config: &Path, header: &str, content: &impl Serialize) -> Result<(), ConfigError> {
         let path = config.join(self.name);
         let unwritable = |cause| ConfigError::Unwritable { what: self.what, path: path.clone(), cause };
+        let text = header.to_owned() + &toml::to_string_pretty(content).map_err(|error| unwritable(io::Error::other(error)))?;
         DirBuilder::new().recursive(true).mode(0o700).create(config).map_err(unwritable)?;
         // A user who keeps the file elsewhere, behind a link, keeps it there.
         let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         let part = part_beside(&target);
-        let written = write_new(&part, text).and_then(|()| fs::rename(&part, &target));
+        let written = write_new(&part, &text).and_then(|()| fs::rename(&part, &target));
         written.map_err(|cause| {
             let _ = fs::remove_file(&part);
             unwritable(cause)

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::children::Children;
 use crate::{
     egress::Client,
-    names::{Export, Failure},
+    names::{Export, Failure, RunId},
     policy::{Access, Folder, Places, Profile, Rights, open_folder},
-    sandbox::{Sink, StartOptions},
-    store::Record,
+    sandbox::{Launcher, Sink, StartOptions},
+    store::{Record, StoreError},
     workspace::{GuestPath, Root, WorkspaceError},
 };
 
@@ -48,6 +48,28 @@ pub struct Call {
     pub profile: Profile,
     /// When the call has to be over.
     pub deadline: Instant,
+}
+
+impl Call {
+    /// A call that belongs to no run: it has no folders, no command and nothing that was said about hosts, and nobody hears what it says. Its record is checked and chained like
+    /// any other, in memory.
+    pub fn outside_of_a_run(export: Export, rights: Arc<Rights>, launcher: Launcher, deadline: Instant) -> Result<Self, StoreError> {
+        Ok(Self {
+            export,
+            rights,
+            record: Arc::new(Record::in_memory(&RunId::generate())?),
+            listener: Arc::new(Deaf),
+            folders: Arc::default(),
+            children: Arc::new(Children::new(launcher)),
+            client: Arc::default(),
+            command: None,
+            program_output: None,
+            base_variables: Arc::default(),
+            machine_reads: Arc::default(),
+            profile: Profile::Own,
+            deadline,
+        })
+    }
 }
 
 /// The user's command, ready to be launched once.
@@ -151,6 +173,14 @@ impl Folders {
 pub trait Listener: Send + Sync {
     /// Take note. Must not block.
     fn hear(&self, talk: Talk);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Deaf;
+
+impl Listener for Deaf {
+    fn hear(&self, _: Talk) {}
 }
 
 /// Something that a plugin said while it ran. Its text is a stranger's: escape it before a person sees it.

@@ -26,7 +26,7 @@ mod usage;
 mod waits;
 
 pub use bindings::{RuntimePlugin, RuntimePluginPre, exports::worldflux::runtime::plugin as answers, worldflux::runtime::types as wire};
-pub use call::{Call, CommandLaunch, Folders, Listener, Talk, TalkLevel};
+pub use call::{Call, CommandLaunch, Deaf, Folders, Listener, Talk, TalkLevel};
 pub use children::{Children, Running};
 pub use gate::Gate;
 pub use guest::Guest;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{error::RunError, host::Host};
+use super::{error::RunError, host::Host, prepare::check_places};
 use crate::{
     config::{self, RunSettings},
     engine::{CallError, Description, Finding, Outline, PlannedResource, Question, Severity},
@@ -66,18 +66,12 @@ impl Host {
     }
 
     /// What a run with these settings would do. Nothing is written, made or started, but the probes of the plugin's doctor and plan.
-    pub async fn plan(&self, settings: RunSettings) -> Result<Plan, RunError> {
+    pub async fn plan(&self, mut settings: RunSettings) -> Result<Plan, RunError> {
         let resolved = self.resolve_for(&settings).await?;
         let name = &resolved.description.name;
         let runtime_settings = settings.settings_of(name);
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
-        settings.check_places()?;
-        for (what, path) in [("the workspace", &settings.workspace), ("the source folder", &settings.source)] {
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            if let Some(rule) = self.too_much(&resolved.rights, settings.sandbox, &real) {
-                return Err(RunError::TooMuch { what, path: real, rule });
-            }
-        }
+        check_places(self, &mut settings, &resolved.rights)?;
         let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
         let folders = Arc::new(Folders::open(folders)?);
         let call = |export| Ok::<_, RunError>(Call { folders: folders.clone(), ..self.call_outside_of_a_run(export, &resolved.rights)? });

@@ -13,7 +13,7 @@ use crate::{
     egress::{Client, Dialer},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
-    policy::{Grants, Origin, Profile, Protected, Rights},
+    policy::{Grants, Origin, Profile, Rights},
     sandbox::{Launcher, Proof},
     store::State,
 };
@@ -46,11 +46,9 @@ pub struct Host {
 impl Host {
     /// Open the state directory, and make it where there is none.
     pub fn open(options: HostOptions) -> Result<Self, RunError> {
-        let mut plugins = options.environment.plugin_path();
-        plugins.extend(options.plugins);
         let state = State::open(&options.folders.state)?;
         Ok(Self {
-            catalog: Catalog::open(&plugins, added_plugins(&options.folders)?),
+            catalog: Catalog::open(&options.environment.plugins(&options.plugins), added_plugins(&options.folders)?),
             environment: options.environment,
             launcher: options.launcher.remembering(state.layout().root().to_owned()),
             state,
@@ -110,7 +108,7 @@ impl Host {
     /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for, and what the user granted
     /// to it beside; any other has what the user granted to exactly these bytes.
     pub(super) fn rights(&self, file: &PluginFile) -> Result<Rights, RunError> {
-        let granted = Register::load(&self.folders.config)?.grants_for(&file.digest, &self.protected())?;
+        let granted = Register::load(&self.folders.config)?.grants_for(&file.digest, &self.folders.protected(&self.environment))?;
         let plugin = file.manifest.plugin.name.clone();
         let (origin, grants, typed) = match &file.source {
             Source::Bundled => (Origin::Bundled, Grants::all_of(&file.manifest.asks).with(granted), plugin.to_string()),
@@ -132,12 +130,7 @@ impl Host {
     pub(super) fn too_much(&self, rights: &Rights, wanted: Profile, path: &Path) -> Option<String> {
         match rights.profile(wanted) {
             Profile::Own => None,
-            Profile::Strict => self.protected().rule(path),
+            Profile::Strict => self.folders.protected(&self.environment).rule(path),
         }
-    }
-
-    /// What nobody can grant on this machine.
-    fn protected(&self) -> Protected {
-        Protected::new(self.environment.home(), [self.folders.state.clone(), self.folders.config.clone()])
     }
 }

@@ -59,11 +59,7 @@ impl Configured {
             return Self { variables: environment.base(profile), reads: BTreeSet::new() };
         }
         let mut variables = environment.base(Profile::Own);
-        let mut families = FAMILIES.to_vec();
-        if profile == Profile::Own {
-            families.push("XDG_");
-        }
-        let is_wanted = |name: &str| NAMES.contains(&name) || families.iter().any(|family| name.starts_with(family));
+        let is_wanted = |name: &str| configures(name) || (profile == Profile::Own && name.starts_with("XDG_"));
         let named = environment.all().iter().filter(|(name, _)| name.to_str().is_some_and(is_wanted));
         variables.extend(named.map(|(name, value)| (name.clone(), value.clone())));
         if profile == Profile::Own {
@@ -78,16 +74,17 @@ impl Configured {
     }
 }
 
+/// Whether a variable of this name is part of the configuration.
+fn configures(name: &str) -> bool {
+    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
 /// The files and folders that the configuration leads to, as far as they are there.
 fn readable(environment: &Environment, variables: &BTreeMap<OsString, OsString>) -> BTreeSet<PathBuf> {
     let home = environment.home();
     let at_home = AT_HOME.iter().filter_map(|path| Some(home.as_ref()?.join(path)));
     let of_machine = OF_MACHINE.iter().map(PathBuf::from);
-    let says = |(name, value): (&OsString, &OsString)| {
-        let is_configured =
-            name.to_str().is_some_and(|name| NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family)));
-        is_configured.then(|| PathBuf::from(value))
-    };
+    let says = |(name, value): (&OsString, &OsString)| name.to_str().is_some_and(configures).then(|| PathBuf::from(value));
     let named = variables.iter().filter_map(says).filter(|path| path.is_absolute() && !is_all(path, home.as_deref()));
     at_home.chain(of_machine).chain(named).filter(|path| path.exists()).collect()
 }

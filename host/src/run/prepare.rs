@@ -38,9 +38,9 @@ pub(super) async fn check_sandbox(host: &Host, settings: &RunSettings, rights: &
 /// Check what the user named, then write the run down.
 pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolved) -> Result<Prepared, RunError> {
     let stdin = open_stdin(&settings.stdin)?;
-    settings.check_places()?;
+    check_places(host, settings, &resolved.rights)?;
     settings.prepare_output()?;
-    settings.follow_links()?;
+    // Once more: another run may have put something in its place meanwhile.
     check_places(host, settings, &resolved.rights)?;
     let logs = settings.output.join("logs");
     fs::create_dir_all(&logs).map_err(|cause| RunError::Output { path: logs, cause })?;
@@ -65,8 +65,11 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
     Ok(Prepared { lock, record, folders, stdin, created_at })
 }
 
-/// Whether the folders of the run can be shown to somebody who is not trusted: none of them may hold more than the data of a project.
-fn check_places(host: &Host, settings: &RunSettings, rights: &Rights) -> Result<(), RunError> {
+/// Whether the places of the run can be used, with links followed, and shown to somebody who is not trusted: none of them may hold more than
+/// the data of a project.
+pub(super) fn check_places(host: &Host, settings: &mut RunSettings, rights: &Rights) -> Result<(), RunError> {
+    settings.check_places()?;
+    settings.follow_links()?;
     for (what, path) in
         [("the workspace", &settings.workspace), ("the source folder", &settings.source), ("the output directory", &settings.output)]
     {

@@ -8,11 +8,10 @@ use super::{error::RunError, host::Host};
 use crate::{
     config::RunSettings,
     engine::{self, CallError, Description, Plugin},
-    imports::{Call, Children, Folders, Listener, Talk},
-    names::{Export, RunId},
+    imports::Call,
+    names::Export,
     plugin::{PluginFile, Source},
     policy::{Profile, Rights},
-    store::Record,
 };
 
 /// A plugin that can be called.
@@ -21,13 +20,6 @@ pub(super) struct Resolved {
     pub(super) plugin: Plugin,
     pub(super) rights: Arc<Rights>,
     pub(super) description: Description,
-}
-
-/// Hears nothing.
-pub(super) struct Deaf;
-
-impl Listener for Deaf {
-    fn hear(&self, _: Talk) {}
 }
 
 impl Host {
@@ -96,22 +88,14 @@ impl Host {
         Ok(description)
     }
 
-    /// A call that belongs to no run. Its record is checked and chained like any other, in memory.
+    /// A call that belongs to no run.
     pub(super) fn call_outside_of_a_run(&self, export: Export, rights: &Arc<Rights>) -> Result<Call, RunError> {
+        let deadline = Instant::now() + engine::patience(export);
+        let base_variables = Arc::new(self.environment.base(rights.profile(Profile::Own)));
         Ok(Call {
-            export,
-            rights: rights.clone(),
-            record: Arc::new(Record::in_memory(&RunId::generate())?),
-            listener: Arc::new(Deaf),
-            folders: Arc::new(Folders::default()),
-            children: Arc::new(Children::new(self.launcher.clone())),
+            base_variables,
             client: self.client()?,
-            command: None,
-            program_output: None,
-            base_variables: Arc::new(self.environment.base(rights.profile(Profile::Own))),
-            machine_reads: Arc::default(),
-            profile: Profile::Own,
-            deadline: Instant::now() + engine::patience(export),
+            ..Call::outside_of_a_run(export, rights.clone(), self.launcher.clone(), deadline)?
         })
     }
 }
