@@ -7,8 +7,8 @@ use worldflux_plugin::{AtPath as _, Failure, context::Context, http, log, transf
 
 use crate::dialect::{self, API, SentFile};
 
-/// The largest file that the API takes, in bytes.
-const LARGEST: u64 = 100 << 20;
+/// The largest file that is sent, in bytes: the host lets a request have 64 MiB, form and all.
+const LARGEST: u64 = (64 << 20) - (64 << 10);
 
 /// The longest name that is taken over from the API, in bytes.
 const LONGEST_NAME: usize = 100;
@@ -27,7 +27,7 @@ pub(crate) fn send(context: &Context, path: &str, media_type: &str) -> Result<Se
         return Err(Failure::invalid("input", format!("@{path}"), "a file in the workspace"));
     }
     if found.len() > LARGEST {
-        let expected = format!("a file of at most {LARGEST} bytes, which is what the API takes; a larger one can be given as a URL");
+        let expected = format!("a file of at most {LARGEST} bytes; a larger one can be given as a URL");
         return Err(Failure::invalid("input", format!("@{path}"), expected));
     }
     let name = Path::new(path).file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy().into_owned());

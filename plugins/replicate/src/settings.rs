@@ -10,8 +10,8 @@ use crate::command::Name;
 /// JSON Schema of the settings.
 pub(crate) const SCHEMA: &str = include_str!("settings.schema.json");
 
-/// The longest that a creating request may wait for the end, in seconds; the API takes no more.
-const LONGEST_WAIT: u64 = 60;
+/// The longest that a creating request may wait for the end, in seconds. The API would take 60; the host gives an answer 30 s to begin.
+const LONGEST_WAIT: u64 = 25;
 
 /// As typed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -66,7 +66,7 @@ pub(crate) fn read(text: &str) -> Result<Settings, Failure> {
         seconds => seconds.map(Duration::from_secs_f64),
     };
     if let Some(wait) = typed.wait.filter(|wait| !(1..=LONGEST_WAIT).contains(wait)) {
-        return Err(Failure::invalid("settings.wait", wait, "seconds from 1 to 60"));
+        return Err(Failure::invalid("settings.wait", wait, "whole seconds from 1 to 25"));
     }
     if let Some(price) = typed.price_per_second.filter(|price| !(0.0..=1000.0).contains(price)) {
         return Err(Failure::invalid("settings.price_per_second", price, "US dollars from 0 to 1000"));
@@ -98,7 +98,7 @@ mod tests {
             r#"{"deployment":"a/b","destination":"c/d"}"#,
             r#"{"destination":"../x"}"#,
             r#"{"poll_interval":0}"#,
-            r#"{"wait":61}"#,
+            r#"{"wait":26}"#,
             r#"{"wait":0}"#,
             r#"{"price_per_second":-1}"#,
             r#"{"webhook":"https://a.test"}"#,
