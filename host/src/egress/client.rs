@@ -89,6 +89,16 @@ impl Client {
         Ok(response.map(|body| Answer::new(body, key, link, &self.pool, upload, begin, limits)))
     }
 
+    pub(super) const fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// The settings of TLS with a host, without an offer of versions.
+    pub(super) fn tls_of(&self, name: &EndpointName) -> Result<rustls::ClientConfig, EgressError> {
+        let authorities = self.dialer.endpoint(name).and_then(|endpoint| endpoint.ca.as_deref());
+        Ok((*self.tls.config(authorities, Offer::Any)?).clone())
+    }
+
     /// A new connection, with the version of HTTP that is agreed on.
     async fn open(&self, key: &Key, permit: Permit<policy::Connect>, only_http2: bool, limits: &HttpLimits) -> Result<Link, EgressError> {
         let connection: Connection = self.dialer.connect_within(permit, limits.connect).await?;

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     address,
+    download::Whereabouts,
     error::{EgressError, Wait},
     limits::CONNECT,
     resolve::resolve,
@@ -62,17 +63,25 @@ impl Dialer {
     pub(super) async fn connect_within(&self, permit: Permit<Connect>, limit: Duration) -> Result<Connection, EgressError> {
         let Connect { host, port } = permit.into_action();
         let name = EndpointName { host, port };
-        let endpoint = self.endpoint(&name);
+        match self.whereabouts(&name).await? {
+            Whereabouts::Socket(path) => unix(&name, &path, limit).await,
+            Whereabouts::Addresses(addresses) => tcp(&name, &addresses, limit).await,
+        }
+    }
+
+    /// Where a host is, every address checked.
+    pub(super) async fn whereabouts(&self, name: &EndpointName) -> Result<Whereabouts, EgressError> {
+        let endpoint = self.endpoint(name);
         let private = endpoint.map_or(&[][..], |endpoint| endpoint.private.as_slice());
-        match endpoint.and_then(|endpoint| endpoint.at.as_ref()) {
-            Some(Place::Socket(path)) => unix(&name, path, limit).await,
+        Ok(match endpoint.and_then(|endpoint| endpoint.at.as_ref()) {
+            Some(Place::Socket(path)) => Whereabouts::Socket(path.clone()),
             Some(Place::Address(address)) => {
                 let forbidden = |reason| EgressError::Forbidden { host: name.clone(), address: address.ip(), reason };
                 address::check_typed(address.ip()).map_err(forbidden)?;
-                tcp(&name, &[*address], limit).await
+                Whereabouts::Addresses(vec![*address])
             }
-            None => tcp(&name, &resolve(&name, private).await?, limit).await,
-        }
+            None => Whereabouts::Addresses(resolve(name, private).await?),
+        })
     }
 
     /// What the user said about a host.

@@ -4,17 +4,18 @@
 //! bounded in size and time. There are no redirects followed, no proxies of the environment, no cookies, nothing decoded, and no
 //! connection is used for two plugins.
 //!
-//! Requests are made with hyper itself. reqwest, which follows the same policy where it can be told to, does not hand on the trailers with
-//! which gRPC ends, and cannot speak HTTP/2 in the clear to one server and HTTP/1.1 to the next.
+//! Requests of plugins are made with hyper itself: reqwest does not hand on the trailers with which gRPC ends, and cannot speak HTTP/2 in the
+//! clear to one server and HTTP/1.1 to the next. Files are fetched with reqwest, which needs neither and can be told the rest of the policy.
 //!
 //! Never: decides where to (policy does), knows about wasm, keeps secrets, writes the record.
 //! Callers: imports, for plugins; run, which makes the client and the proxy; cli, to look at a file of authorities.
-//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client.
+//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client, download.
 
 mod address;
 mod answer;
 mod client;
 mod dial;
+mod download;
 mod error;
 mod headers;
 mod limits;
@@ -28,6 +29,7 @@ pub use address::Forbidden;
 pub use answer::Answer;
 pub use client::Client;
 pub use dial::{Connection, Dialer};
+pub use download::Download;
 pub use error::{EgressError, Wait};
 pub use headers::is_forbidden;
 pub use limits::HttpLimits;

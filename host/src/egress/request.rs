@@ -105,7 +105,7 @@ fn address(action: &SendRequest, query: Option<&str>) -> Result<Uri, EgressError
 }
 
 /// Host and port, the port only where it is not the usual one.
-fn authority(name: &EndpointName, scheme: Scheme) -> String {
+pub(super) fn authority(name: &EndpointName, scheme: Scheme) -> String {
     let EndpointName { host, port } = name;
     if *port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") }
 }

@@ -65,7 +65,7 @@ impl Tls {
         let server = server_name(&name.host).map_err(failed)?;
         let handshake = TlsConnector::from(config).connect(server, connection);
         let too_long = || EgressError::TooLong { host: name.clone(), what: Wait::Handshake, limit };
-        let stream = timeout(limit, handshake).await.map_err(|_| too_long())?.map_err(|error| refused(name, offer, &error))?;
+        let stream = timeout(limit, handshake).await.map_err(|_| too_long())?.map_err(|error| refused_offer(name, offer, &error))?;
         let protocol = match (stream.get_ref().1.alpn_protocol(), offer) {
             (Some(b"h2"), _) => Protocol::Http2,
             (_, Offer::Any) => Protocol::Http1,
@@ -74,7 +74,7 @@ impl Tls {
         Ok((stream, protocol))
     }
 
-    fn config(&self, authorities: Option<&Path>, offer: Offer) -> Result<Arc<ClientConfig>, EgressError> {
+    pub(super) fn config(&self, authorities: Option<&Path>, offer: Offer) -> Result<Arc<ClientConfig>, EgressError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (authorities.map(Path::to_owned), offer);
         if let Some(config) = made.get(&key) {
@@ -126,7 +126,12 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, String> {
     }
 }
 
-fn refused(name: &EndpointName, offer: Offer, error: &std::io::Error) -> EgressError {
+/// What an error of a handshake means.
+pub(super) fn refused(name: &EndpointName, error: &std::io::Error) -> EgressError {
+    refused_offer(name, Offer::Any, error)
+}
+
+fn refused_offer(name: &EndpointName, offer: Offer, error: &std::io::Error) -> EgressError {
     let host = name.clone();
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match cause {

@@ -14,6 +14,7 @@ use super::{
     log::LogContext,
     process::ProcessContext,
     stdio::Lines,
+    transfer::TransferContext,
     waits::Waits,
 };
 use crate::{
@@ -32,6 +33,7 @@ pub struct Guest {
     requests: HttpContext,
     denied: Arc<Mutex<Option<Failure>>>,
     pub(super) process: ProcessContext,
+    pub(super) transfer: TransferContext,
     pub(super) log: LogContext,
     streams: [Lines; 2],
     files: FilesContext,
@@ -77,6 +79,7 @@ impl Guest {
             requests: HttpContext::new(gate.clone(), call.client.clone(), denied.clone()),
             denied,
             files: FilesContext::new(gate.clone()),
+            transfer: TransferContext::new(gate.clone(), &call),
             process: ProcessContext::new(gate, call),
             log,
             streams,

@@ -14,12 +14,13 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttpView as _, p2::bindings::http::types::IoError};
 
 use super::{
-    bindings::worldflux::runtime::{log, process, types},
+    bindings::worldflux::runtime::{log, process, transfer, types},
     files::RecordedFiles,
     guest::Guest,
     http::code_of,
     log::LogContext,
     process::ProcessContext,
+    transfer::TransferContext,
     waits::CountedWaits,
 };
 
@@ -27,6 +28,12 @@ struct Process;
 
 impl HasData for Process {
     type Data<'a> = &'a mut ProcessContext;
+}
+
+struct Transfer;
+
+impl HasData for Transfer {
+    type Data<'a> = &'a mut TransferContext;
 }
 
 struct Log;
@@ -42,6 +49,7 @@ const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
+    transfer::add_to_linker::<_, Transfer>(linker, |guest| &mut guest.transfer)?;
     log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
     filesystem::preopens::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;

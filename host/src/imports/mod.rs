@@ -22,6 +22,7 @@ mod log;
 mod naming;
 mod process;
 mod stdio;
+mod transfer;
 mod usage;
 mod waits;
 

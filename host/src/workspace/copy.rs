@@ -3,12 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read as _},
-    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
 };
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawMode, renameat, unlinkat};
+use rustix::fs::RawMode;
 
-use super::{HardLinks, RelativePath, Root, WorkspaceError, contain};
+use super::{HardLinks, RelativePath, Root, WorkspaceError};
 use crate::names::{Bytes, Digest, Digester};
 
 /// How much is read at once.
@@ -54,28 +54,14 @@ impl Root {
         let mut source = self.open_within(path, cap)?;
         let executable = source.metadata().is_ok_and(|status| status.permissions().mode() & 0o100 != 0);
         let mode: RawMode = if executable { 0o777 } else { 0o666 };
-        let (parent, name) = target_path.split();
-        let below = parent.map(|parent| target.create_dir_all(&parent)).transpose()?;
-        let folder = below.as_ref().unwrap_or(target).folder();
-
-        let part = part_name();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let mut copy: File = contain::open_name(folder.as_fd(), part.as_ref(), flags, Mode::from_raw_mode(mode))
-            .map_err(|errno| target.error("create", target_path, errno))?
-            .into();
-        let outcome = pump(&mut source, &mut copy, cap).map_err(|stop| match stop {
+        let (replacement, mut copy) = target.replace(target_path, mode)?;
+        let copied = pump(&mut source, &mut copy, cap).map_err(|stop| match stop {
             Stop::Source(cause) => self.system("read", path, cause),
             Stop::Target(cause) => target.system("write", target_path, cause),
             Stop::TooLarge => self.too_large(path, cap),
-        });
-        let outcome = outcome.and_then(|copied| {
-            renameat(folder, part.as_str(), folder, name).map_err(|errno| target.error("write", target_path, errno))?;
-            Ok(copied)
-        });
-        if outcome.is_err() {
-            let _ = unlinkat(folder, part.as_str(), AtFlags::empty());
-        }
-        outcome
+        })?;
+        replacement.commit()?;
+        Ok(copied)
     }
 
     /// Open a file for reading that is, for now, not larger than `cap`: a huge file costs nothing.
@@ -112,13 +98,4 @@ fn pump(source: &mut File, target: &mut impl io::Write, cap: Bytes) -> Result<Co
         digester.update(read);
         target.write_all(read).map_err(Stop::Target)?;
     }
-}
-
-/// A name that nobody else uses, for the time of the copy. Creation is exclusive, so a name that does exist is an error, never a loss.
-fn part_name() -> String {
-    let mut random = [0; 8];
-    if getrandom::fill(&mut random).is_err() {
-        random = u64::from(std::process::id()).to_le_bytes();
-    }
-    format!(".{:016x}.part", u64::from_le_bytes(random))
 }

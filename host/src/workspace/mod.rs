@@ -13,6 +13,7 @@ mod copy;
 mod error;
 mod guest_path;
 mod relative_path;
+mod replacement;
 mod root;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ pub use copy::CopiedFile;
 pub use error::WorkspaceError;
 pub use guest_path::GuestPath;
 pub use relative_path::RelativePath;
+pub use replacement::Replacement;
 pub use root::{HardLinks, Root};

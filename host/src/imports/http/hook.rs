@@ -168,7 +168,7 @@ impl Sending {
 }
 
 /// A header into which the host puts a secret is the host's alone: nobody has to find out what a server does with two.
-fn check_own_headers<B>(plugin: &str, action: &SendRequest, request: &Request<B>) -> Result<(), Denial> {
+pub(in crate::imports) fn check_own_headers<B>(plugin: &str, action: &SendRequest, request: &Request<B>) -> Result<(), Denial> {
     for credential in &action.credentials {
         let taken = credential.scheme.headers().into_iter().find(|name| request.headers().contains_key(*name));
         let Some(name) = taken else { continue };

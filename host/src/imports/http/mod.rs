@@ -13,4 +13,4 @@ mod exchange;
 mod hook;
 
 pub(super) use code::code_of;
-pub(super) use hook::HttpContext;
+pub(super) use hook::{HttpContext, check_own_headers};
