@@ -15,7 +15,7 @@ use worldflux::{
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
+    policy::{ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{Body, Entry, ExecutionKind, Record, read_record},
 };
@@ -205,8 +205,10 @@ impl Attack {
         CommandLaunch {
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            secrets: BTreeMap::new(),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
+            network: ChildNetwork::None,
             options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
         }
     }

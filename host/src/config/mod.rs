@@ -7,7 +7,7 @@
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
 //! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, `command_line`, variable, place, narrowing; `runtime_settings`; what the user allows: `user_file`,
+//! then what single values mean: duration, `command_line`, variable, place, narrowing, network; `runtime_settings`; what the user allows: `user_file`,
 //! grants, lock, register, endpoints; last how mistakes are told: error.
 
 mod command_line;
@@ -23,6 +23,7 @@ mod folders;
 mod grants;
 mod lock;
 mod narrowing;
+mod network;
 mod overrides;
 mod place;
 mod register;
@@ -46,6 +47,7 @@ pub use error::{ConfigError, Origin, Subject};
 pub use folders::Folders;
 pub use grants::{GrantFile, Granted};
 pub use lock::{LockFile, Pinned};
+pub use network::NetworkChoice;
 pub use overrides::RunOverrides;
 pub use register::Register;
 pub use runtime_settings::check_settings;

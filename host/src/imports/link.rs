@@ -14,12 +14,13 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttpView as _, p2::bindings::http::types::IoError};
 
 use super::{
-    bindings::worldflux::runtime::{log, process, transfer, types},
+    bindings::worldflux::runtime::{log, process, secrets, transfer, types},
     files::RecordedFiles,
     guest::Guest,
     http::code_of,
     log::LogContext,
     process::ProcessContext,
+    secrets::SecretsContext,
     transfer::TransferContext,
     waits::CountedWaits,
 };
@@ -36,6 +37,12 @@ impl HasData for Transfer {
     type Data<'a> = &'a mut TransferContext;
 }
 
+struct Secrets;
+
+impl HasData for Secrets {
+    type Data<'a> = &'a mut SecretsContext;
+}
+
 struct Log;
 
 impl HasData for Log {
@@ -50,6 +57,7 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
     transfer::add_to_linker::<_, Transfer>(linker, |guest| &mut guest.transfer)?;
+    secrets::add_to_linker::<_, Secrets>(linker, |guest| &mut guest.secrets)?;
     log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
     filesystem::preopens::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;

@@ -18,12 +18,14 @@ use super::{
     convert::to_wire_failure,
     gate::{Gate, Refusal},
     growth::Growth,
-    http::check_own_headers,
+    http::{Brokered, check_own_headers},
+    usage::Usage,
 };
 use crate::{
     egress::{Client, Download, EgressError, Outbound, empty},
     names::{Bytes, Cause, Digest, Digester, Failure},
     policy::{self, Access, Denial, Permit, SendRequest, WantedRequest},
+    secrets::{Held, ScrubStream},
     workspace::{GuestPath, RelativePath},
 };
 
@@ -37,6 +39,7 @@ const TOLD: Duration = Duration::from_millis(200);
 pub(super) struct TransferContext {
     gate: Arc<Gate>,
     client: Arc<Client>,
+    held: Arc<Held>,
     folders: Arc<Folders>,
     listener: Arc<dyn Listener>,
     deadline: Instant,
@@ -59,8 +62,15 @@ struct Order {
 
 impl TransferContext {
     pub(super) fn new(gate: Arc<Gate>, call: &Call) -> Self {
-        let Call { client, folders, listener, deadline, .. } = call;
-        Self { gate, client: client.clone(), folders: folders.clone(), listener: listener.clone(), deadline: *deadline }
+        let Call { client, secrets, folders, listener, deadline, .. } = call;
+        Self {
+            gate,
+            client: client.clone(),
+            held: secrets.clone(),
+            folders: folders.clone(),
+            listener: listener.clone(),
+            deadline: *deadline,
+        }
     }
 
     async fn fetch(&self, asked: wit::DownloadRequest) -> Result<Arrived, Failure> {
@@ -123,11 +133,14 @@ impl TransferContext {
         let url = permit.action().url();
         let left = self.deadline.saturating_duration_since(Instant::now());
         let limits = crate::egress::HttpLimits { response_body: Bytes(order.most), whole: left, ..*self.client.limits() };
-        let request = Outbound::new(permit, order.request, limits).map_err(|error| Failure::from(&error))?;
-        if let Some(credential) = request.action().credentials.first() {
-            return Err(Failure::from(&EgressError::Invalid(format!("secret `{}` is not there", credential.secret))));
-        }
-        let mut download = self.client.fetch(request).await.map_err(|error| Failure::from(&error))?;
+        let ask = async {
+            let mut request = Outbound::new(permit, order.request, limits)?;
+            let brokered = Brokered::put(&self.held, &mut request).await?;
+            let download = self.client.fetch(request).await?;
+            brokered.check(download.headers())?;
+            Ok(download)
+        };
+        let mut download = ask.await.map_err(|error: EgressError| Failure::from(&error))?;
         if download.status() != StatusCode::OK {
             return Err(not_there(&url, &download));
         }
@@ -150,7 +163,8 @@ impl TransferContext {
         self.gate.usage().make(inside.names().count()).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         let (pieces, queue) = mpsc::channel(WAITING);
         let (folders, usage, folder) = (self.folders.clone(), self.gate.usage().clone(), to.folder());
-        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue));
+        let scrub = ScrubStream::new(self.held.scrubber().clone());
+        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, scrub, queue));
         let (label, total) = (to.to_string(), download.size());
         let (mut done, mut told) = (0, Clock::now());
         let outcome = loop {
@@ -190,7 +204,8 @@ fn write(
     folders: &Folders,
     folder: policy::Folder,
     inside: &RelativePath,
-    usage: &Arc<super::usage::Usage>,
+    usage: &Arc<Usage>,
+    mut scrub: ScrubStream,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<(u64, Digest), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Cause::Other, format!("the file cannot be written: {error}"));
@@ -200,15 +215,19 @@ fn write(
     let mut growth = Growth::of(usage.clone(), file.clone());
     let (mut size, mut digester) = (0_u64, Digester::default());
     while let Some(piece) = pieces.blocking_recv() {
-        let Piece::Some(piece) = piece else {
-            replacement.commit().map_err(|error| failed(&error))?;
-            return Ok((size, digester.finish()));
+        let (piece, is_last) = match piece {
+            Piece::Some(piece) => (scrub.push(piece), false),
+            Piece::End => (scrub.finish(), true),
         };
         size += piece.len() as u64;
         growth.up_to(size).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         digester.update(&piece);
         let mut out: &File = &file;
         out.write_all(&piece).map_err(|error| failed(&error))?;
+        if is_last {
+            replacement.commit().map_err(|error| failed(&error))?;
+            return Ok((size, digester.finish()));
+        }
     }
     Err(failed(&"not all of it arrived"))
 }
