@@ -8,19 +8,18 @@ use crate::{
 };
 
 /// What to do about a token that is missing or refused.
-pub(crate) const HOW_TO_LOG_IN: &str = "make a token at https://replicate.com/account/api-tokens, and `worldflux secret set replicate-api-token` \
-    or set the variable REPLICATE_API_TOKEN";
+pub(crate) const HOW_TO_LOG_IN: &str =
+    "make a token at https://replicate.com/account/api-tokens, and then `worldflux secret set replicate-api-token`";
 
 pub(crate) fn findings(text: &str) -> Result<Vec<Finding>, Failure> {
     let settings = settings::read(text)?;
-    let token = token(secrets::is_available(dialect::TOKEN));
-    // Without it every request would be refused; nobody needs to hear that twice.
-    if token.remedy.is_some() {
-        return Ok(vec![token]);
+    // Without it every request would be refused, and the host says already that it is missing.
+    if !secrets::is_available(dialect::TOKEN) {
+        return Ok(vec![Finding::info("account", "it is not known without a token").remedy(HOW_TO_LOG_IN)]);
     }
     let account = account(dialect::account());
     let reached = account.remedy.is_none();
-    let mut findings = vec![token, account];
+    let mut findings = vec![account];
     if reached {
         findings.extend(match &settings.work {
             Work::Predict => None,
@@ -29,15 +28,6 @@ pub(crate) fn findings(text: &str) -> Result<Vec<Finding>, Failure> {
         });
     }
     Ok(findings)
-}
-
-/// A runtime that nobody has set up is no error of the machine; a run says it again, and stops there.
-fn token(available: bool) -> Finding {
-    let name = dialect::TOKEN;
-    if available {
-        return Finding::info("token", format!("the secret `{name}` is there"));
-    }
-    Finding::warning("token", format!("the secret `{name}` has no value, or its use is not granted")).remedy(HOW_TO_LOG_IN)
 }
 
 fn account(answer: Result<Account, Failure>) -> Finding {
@@ -77,16 +67,6 @@ mod tests {
     use worldflux_plugin::Severity;
 
     use super::*;
-
-    #[test]
-    fn a_missing_token_is_named_with_the_way_to_set_it() {
-        let finding = token(false);
-        assert_eq!(finding.severity, Severity::Warning);
-        let remedy = finding.remedy.unwrap();
-        assert!(finding.message.contains("replicate-api-token") && remedy.contains("worldflux secret set replicate-api-token"));
-        assert!(remedy.contains("REPLICATE_API_TOKEN"));
-        assert_eq!(token(true).severity, Severity::Info);
-    }
 
     #[test]
     fn a_token_that_is_refused_blocks_and_so_does_an_api_that_cannot_be_reached() {

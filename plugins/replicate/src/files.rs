@@ -1,6 +1,6 @@
 //! Files that go to the API, and files that come back.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use serde_json::Value;
 use worldflux_plugin::{AtPath as _, Failure, context::Context, http, log, transfer::Download};
@@ -22,9 +22,13 @@ const TRIES: usize = 3;
 /// Send a file of the workspace.
 pub(crate) fn send(context: &Context, path: &str, media_type: &str) -> Result<SentFile, Failure> {
     let whole = format!("{}/{path}", context.folders.workspace.guest);
-    let found = fs::metadata(&whole).at(&whole)?;
+    let no_file = || Failure::invalid("input", format!("@{path}"), "a file in the workspace");
+    let found = match fs::metadata(&whole) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_file()),
+        found => found.at(&whole)?,
+    };
     if !found.is_file() {
-        return Err(Failure::invalid("input", format!("@{path}"), "a file in the workspace"));
+        return Err(no_file());
     }
     if found.len() > LARGEST {
         let expected = format!("a file of at most {LARGEST} bytes; a larger one can be given as a URL");

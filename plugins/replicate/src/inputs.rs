@@ -17,8 +17,8 @@ impl Schema {
     /// The schema of the input in the `OpenAPI` schema of a version.
     pub(crate) fn of_version(all: Option<&Value>, training: bool) -> Self {
         let Some(all) = all else { return Self::default() };
-        let names: &[&str] = if training { &["TrainingInput", "Input"] } else { &["Input"] };
-        let schema = names.iter().find_map(|name| all.pointer(&format!("/components/schemas/{name}")));
+        let name = if training { "TrainingInput" } else { "Input" };
+        let schema = all.pointer(&format!("/components/schemas/{name}"));
         let properties = schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object).cloned().unwrap_or_default();
         let required = schema.and_then(|schema| schema.get("required")).and_then(Value::as_array);
         let required = required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -18,6 +18,7 @@ import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import predict
 from shelf import OVER, Prediction, Shelf, new_id, now
 
 PAGE = 5
@@ -221,10 +222,8 @@ class Api(Handler):
         given = self.json().get("input")
         if not isinstance(given, dict):
             raise Refusal(422, "input is missing")
-        what = "train" if kind == "trainings" else model.what
-        import predict
-
-        schema = predict.SCHEMAS[what]["components"]["schemas"]["Input"]
+        schemas = predict.SCHEMAS[model.what]["components"]["schemas"]
+        schema = schemas["TrainingInput" if kind == "trainings" else "Input"]
         kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
         for name in schema["required"]:
             if name not in given:

@@ -66,10 +66,13 @@ def train(rows: int = Input(default=1, description="how much to learn")) -> str:
     return f"weights of {rows} rows"
 
 
+TRAINING = {"type": "object", "title": "TrainingInput", "required": [], "properties": {"rows": {"type": "integer", "default": 1}}}
+
+
 def schema(required, **properties):
     """What the API tells about the input of a version; `cog` itself has none where it runs outside of an image."""
     inputs = {"type": "object", "title": "Input", "required": required, "properties": properties}
-    return {"openapi": "3.0.2", "components": {"schemas": {"Input": inputs, "Output": {"title": "Output"}}}}
+    return {"openapi": "3.0.2", "components": {"schemas": {"Input": inputs, "TrainingInput": TRAINING, "Output": {"title": "Output"}}}}
 
 
 SCHEMAS = {
@@ -87,5 +90,4 @@ SCHEMAS = {
         file={"type": "string", "format": "uri"},
         repeat={"type": "integer", "default": 1},
     ),
-    "train": schema([], rows={"type": "integer", "default": 1}),
 }

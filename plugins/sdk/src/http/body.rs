@@ -46,7 +46,7 @@ impl Body {
         let piece = match &mut self.0 {
             Source::Memory(bytes) if bytes.is_empty() => Piece::End,
             Source::Memory(bytes) => Piece::Bytes(std::mem::take(bytes)),
-            Source::Wire(incoming) => incoming.read(PIECE, Instant::now() + longest)?,
+            Source::Wire(incoming) => incoming.read(PIECE, Instant::now().checked_add(longest))?,
             Source::Over => Piece::End,
         };
         Ok(piece)

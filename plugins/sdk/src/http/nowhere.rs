@@ -9,7 +9,7 @@ use crate::Failure;
 pub(super) struct Incoming(Infallible);
 
 impl Incoming {
-    pub(super) fn read(&mut self, _most: usize, _until: Instant) -> Result<Piece, Failure> {
+    pub(super) fn read(&mut self, _most: usize, _until: Option<Instant>) -> Result<Piece, Failure> {
         match self.0 {}
     }
 

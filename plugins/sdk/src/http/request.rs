@@ -151,7 +151,8 @@ impl Request {
         if let Some(failure) = &self.broken {
             return Err(failure.clone());
         }
-        let until = Instant::now() + self.in_all;
+        let now = Instant::now();
+        let until = now.checked_add(self.in_all).unwrap_or(now + IN_ALL);
         let (status, headers, body) = wire::send(self, until)?;
         Ok(Response::new(self, status, headers, body))
     }

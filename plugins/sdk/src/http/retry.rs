@@ -49,7 +49,7 @@ impl Request {
     /// connection that could not be made, or for an idempotent request broke. As long as the server asks for (`Retry-After`), and within
     /// `retry`: a wait that is longer than what is left ends the tries, and what came last is the answer.
     pub fn send_patiently(&self, retry: &Retry) -> Result<Response, Failure> {
-        let until = Instant::now() + retry.in_all;
+        let begin = Instant::now();
         let mut made = 1;
         loop {
             let answer = self.send();
@@ -59,7 +59,7 @@ impl Request {
                 _ => return answer,
             };
             let wait = Retry::wait(wait, made);
-            if made >= retry.attempts || Instant::now() + wait > until {
+            if made >= retry.attempts || begin.elapsed().saturating_add(wait) > retry.in_all {
                 return answer;
             }
             log::debug(&format!("{}: trying again in {} ms", self.words(), wait.as_millis()));

@@ -190,7 +190,9 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn read(&mut self, most: usize, until: Instant) -> Result<Piece, Failure> {
+    /// Waits until `until`, and no longer than the request may take.
+    pub(super) fn read(&mut self, most: usize, until: Option<Instant>) -> Result<Piece, Failure> {
+        let until = until.map_or(self.asked.until, |until| until.min(self.asked.until));
         loop {
             match self.stream.read(most as u64) {
                 Ok(bytes) if !bytes.is_empty() => return Ok(Piece::Bytes(bytes)),
@@ -198,16 +200,15 @@ impl Incoming {
                 Err(StreamError::Closed) => return Ok(Piece::End),
                 Err(error) => return Err(of_stream(&error, &self.asked)),
             }
-            if !wait(&self.stream.subscribe(), until.min(self.asked.until)) {
+            if !wait(&self.stream.subscribe(), until) {
                 return Ok(Piece::NotYet);
             }
         }
     }
 
     pub(super) fn trailers(mut self) -> Result<Vec<(String, String)>, Failure> {
-        let until = self.asked.until;
         loop {
-            match self.read(PIECE, until)? {
+            match self.read(PIECE, None)? {
                 Piece::Bytes(_) => {}
                 Piece::NotYet => {
                     return Err(Failure::new(Cause::TimedOut, format!("{}: the answer did not end in its time", self.asked.words)));
