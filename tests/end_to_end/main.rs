@@ -8,9 +8,13 @@
 )]
 
 mod audit;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/authority.rs"]
+mod authority;
 mod background;
 mod crash;
 mod deadline;
+mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/guests.rs"]
@@ -20,6 +24,11 @@ mod interrupt;
 mod kit;
 mod manifest;
 mod mistakes;
+mod network;
+mod network_attacks;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/origin.rs"]
+mod origin;
 mod output;
 mod plugins;
 mod prompts;
@@ -28,5 +37,6 @@ mod replicate;
 mod rights;
 mod runtimes;
 mod secret;
+mod secrets;
 mod strict;
 mod verbs;

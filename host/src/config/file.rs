@@ -1,4 +1,4 @@
-//! `worldflux.toml`, exactly as it was written.
+//! `worldflux.toml` or a file of `--spec`, exactly as it was written.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,9 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, narrowing::NarrowingTable, network::NETWORK};
+use super::{
+    ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable, network::NETWORK,
+};
 
 /// A run file that was read.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(super) struct LoadedFile {
     pub(super) run: RunFile,
     /// The tables below `[environment]` that belong to runtimes.
     pub(super) parts: Vec<RuntimePart>,
+    /// What in it was accepted and does nothing.
+    pub(super) notes: Vec<String>,
 }
 
 /// What a file says to one runtime.
@@ -160,10 +164,11 @@ impl LoadedFile {
     /// Understand a run file's text.
     pub(super) fn of(document: Document) -> Result<Self, ConfigError> {
         let mut table = document.table()?;
+        let notes = evaluation_spec::translate(&document, table.get_mut())?.unwrap_or_default();
         let parts = take_runtime_parts(&document, table.get_mut())?;
         let run = document.convert(table, expected)?;
         let folder = document.path().parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { document, folder, run, parts })
+        Ok(Self { document, folder, run, parts, notes })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -226,7 +231,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "timeout" => TIMEOUT,
         "grace" => duration::EXPECTED,
         "max_log" => crate::names::SIZE,
-        "runtime" => "the name of a runtime, or the path of a `.wasm` file",
+        "runtime" | "type" => "the name of a runtime, or the path of a `.wasm` file",
         "sandbox" => "`own` or `strict`",
         "network" => NETWORK,
         "mode" => "`agent` or `evaluation`",

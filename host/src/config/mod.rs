@@ -6,8 +6,9 @@
 //! Never: parses the command line (cli does), decides what is allowed (policy does), starts anything. Nobody else reads environment
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
-//! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, `command_line`, variable, place, narrowing, network; `runtime_settings`; what the user allows: `user_file`,
+//! Read in order: env, folders; document, foreign, file, `evaluation_spec`, find; overrides, sources, settings, `environment_settings`,
+//! resolve, `resolve_environment`; then what single values mean: duration, `command_line`, variable, place, narrowing, network;
+//! `runtime_settings`; what the user allows: `user_file`,
 //! grants, lock, register, endpoints; last how mistakes are told: error.
 
 mod command_line;
@@ -17,9 +18,11 @@ mod endpoints;
 mod env;
 mod environment_settings;
 mod error;
+mod evaluation_spec;
 mod file;
 mod find;
 mod folders;
+mod foreign;
 mod grants;
 mod lock;
 mod narrowing;
@@ -36,6 +39,8 @@ mod sources;
 mod tests;
 #[cfg(test)]
 mod tests_of_mistakes;
+#[cfg(test)]
+mod tests_of_specs;
 mod user_file;
 mod variable;
 

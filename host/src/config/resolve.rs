@@ -93,10 +93,16 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         project: home.to_owned(),
         typed_places: typed_places(overrides),
         files: sources.files.iter().map(|file| file.path().to_owned()).collect(),
+        notes: notes(sources),
         narrowings: narrowing::narrowings(sources)?,
         parts,
         typed_part: typed_part(sources)?,
     })
+}
+
+fn notes(sources: &Sources<'_>) -> Vec<String> {
+    let notes = sources.files.iter().flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}", file.path().display())));
+    notes.collect()
 }
 
 const RUN_ID: &str = "letters, digits, `.`, `_` and `-`, at most 64, the first a letter or a digit";

@@ -77,6 +77,9 @@ pub struct RunSettings {
     pub project: PathBuf,
     /// Which of the places of the run the user typed. The others were named by the project.
     pub typed_places: BTreeSet<Place>,
+    /// What in the files was accepted and does nothing, with the name of the file.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the files take from plugins, by name.
     #[serde(default)]
     pub(super) narrowings: BTreeMap<RuntimeName, Vec<Narrowing>>,

@@ -31,16 +31,16 @@ impl HasData for Process {
     type Data<'a> = &'a mut ProcessContext;
 }
 
-struct Transfer;
-
-impl HasData for Transfer {
-    type Data<'a> = &'a mut TransferContext;
-}
-
 struct Secrets;
 
 impl HasData for Secrets {
     type Data<'a> = &'a mut SecretsContext;
+}
+
+struct Transfer;
+
+impl HasData for Transfer {
+    type Data<'a> = &'a mut TransferContext;
 }
 
 struct Log;
@@ -56,8 +56,8 @@ const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
-    transfer::add_to_linker::<_, Transfer>(linker, |guest| &mut guest.transfer)?;
     secrets::add_to_linker::<_, Secrets>(linker, |guest| &mut guest.secrets)?;
+    transfer::add_to_linker::<_, Transfer>(linker, |guest| &mut guest.transfer)?;
     log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;
     filesystem::preopens::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;

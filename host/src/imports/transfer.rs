@@ -18,14 +18,13 @@ use super::{
     convert::to_wire_failure,
     gate::{Gate, Refusal},
     growth::Growth,
-    http::{Brokered, check_own_headers},
-    usage::Usage,
+    http::{check_own_headers, put_secrets},
 };
 use crate::{
     egress::{Client, Download, EgressError, Outbound, empty},
     names::{Bytes, Cause, Digest, Digester, Failure},
     policy::{self, Access, Denial, Permit, SendRequest, WantedRequest},
-    secrets::{Held, ScrubStream},
+    secrets::{Held, ScrubStream, Scrubber},
     workspace::{GuestPath, RelativePath},
 };
 
@@ -133,18 +132,14 @@ impl TransferContext {
         let url = permit.action().url();
         let left = self.deadline.saturating_duration_since(Instant::now());
         let limits = crate::egress::HttpLimits { response_body: Bytes(order.most), whole: left, ..*self.client.limits() };
-        let ask = async {
-            let mut request = Outbound::new(permit, order.request, limits)?;
-            let brokered = Brokered::put(&self.held, &mut request).await?;
-            let download = self.client.fetch(request).await?;
-            brokered.check(download.headers())?;
-            Ok(download)
-        };
-        let mut download = ask.await.map_err(|error: EgressError| Failure::from(&error))?;
+        let request = Outbound::new(permit, order.request, limits).map_err(|error| Failure::from(&error))?;
+        let mut download = self.request(request).await.map_err(|error| Failure::from(&error))?;
+        let scrubber = self.held.scrubber();
         if download.status() != StatusCode::OK {
-            return Err(not_there(&url, &download));
+            return Err(not_there(&url, &download, scrubber));
         }
-        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(|text| scrubber.text(text).into_owned());
         let (size, sha256) = self.keep(&mut download, &order.to).await?;
         if let Some(expected) = order.sha256.filter(|expected| *expected != sha256) {
             let message = format!("{url} is not what was expected: its SHA-256 is {sha256}, and should be {expected}");
@@ -153,7 +148,16 @@ impl TransferContext {
         Ok(Arrived { size, sha256, content_type })
     }
 
-    /// Write what comes into the file, while the next piece comes.
+    async fn request(&self, mut request: Outbound) -> Result<Download, EgressError> {
+        let brokered = put_secrets(&self.held, &mut request).await?;
+        let download = self.client.fetch(request).await?;
+        if let Some(brokered) = brokered {
+            brokered.check(download.headers())?;
+        }
+        Ok(download)
+    }
+
+    /// Write what comes, without the secrets of the run, into the file, while the next piece comes.
     async fn keep(&self, download: &mut Download, to: &GuestPath) -> Result<(u64, Digest), Failure> {
         let invalid = |expected: &str| Failure::invalid("to", to, expected);
         let inside = to.inside().cloned().ok_or_else(|| invalid("a file in the folder"))?;
@@ -163,20 +167,22 @@ impl TransferContext {
         self.gate.usage().make(inside.names().count()).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         let (pieces, queue) = mpsc::channel(WAITING);
         let (folders, usage, folder) = (self.folders.clone(), self.gate.usage().clone(), to.folder());
-        let scrub = ScrubStream::new(self.held.scrubber().clone());
-        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, scrub, queue));
+        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue));
         let (label, total) = (to.to_string(), download.size());
         let (mut done, mut told) = (0, Clock::now());
+        let mut scrub = ScrubStream::new(self.held.scrubber().clone());
         let outcome = loop {
             match download.next().await {
                 Ok(Some(piece)) => {
                     done += piece.len() as u64;
+                    let piece = scrub.push(piece);
                     // The writer has ended only where it failed, and says why.
                     if pieces.send(Piece::Some(piece)).await.is_err() {
                         break Ok(());
                     }
                 }
                 Ok(None) => {
+                    let _ = pieces.send(Piece::Some(scrub.finish())).await;
                     let _ = pieces.send(Piece::End).await;
                     break Ok(());
                 }
@@ -204,8 +210,7 @@ fn write(
     folders: &Folders,
     folder: policy::Folder,
     inside: &RelativePath,
-    usage: &Arc<Usage>,
-    mut scrub: ScrubStream,
+    usage: &Arc<super::usage::Usage>,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<(u64, Digest), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Cause::Other, format!("the file cannot be written: {error}"));
@@ -215,25 +220,21 @@ fn write(
     let mut growth = Growth::of(usage.clone(), file.clone());
     let (mut size, mut digester) = (0_u64, Digester::default());
     while let Some(piece) = pieces.blocking_recv() {
-        let (piece, is_last) = match piece {
-            Piece::Some(piece) => (scrub.push(piece), false),
-            Piece::End => (scrub.finish(), true),
+        let Piece::Some(piece) = piece else {
+            replacement.commit().map_err(|error| failed(&error))?;
+            return Ok((size, digester.finish()));
         };
         size += piece.len() as u64;
         growth.up_to(size).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         digester.update(&piece);
         let mut out: &File = &file;
         out.write_all(&piece).map_err(|error| failed(&error))?;
-        if is_last {
-            replacement.commit().map_err(|error| failed(&error))?;
-            return Ok((size, digester.finish()));
-        }
     }
     Err(failed(&"not all of it arrived"))
 }
 
 /// Why an answer holds no file.
-fn not_there(url: &str, download: &Download) -> Failure {
+fn not_there(url: &str, download: &Download, scrubber: &Scrubber) -> Failure {
     let status = download.status();
     let header = |name| download.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -243,7 +244,8 @@ fn not_there(url: &str, download: &Download) -> Failure {
         408 | 425 | 429 | 500..=599 => Cause::Unavailable { retry_after },
         _ => Cause::Other,
     };
-    let location = header(header::LOCATION).map(|to| format!(", and leads to {to}, which is not followed")).unwrap_or_default();
+    let location =
+        header(header::LOCATION).map(|to| format!(", and leads to {}, which is not followed", scrubber.text(to))).unwrap_or_default();
     let repeatable = matches!(cause, Cause::Unavailable { .. });
     Failure { repeatable, ..Failure::new(cause, format!("{url} answers {status}{location}")) }
 }

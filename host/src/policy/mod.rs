@@ -55,7 +55,7 @@ pub use permit::Permit;
 pub use program::{ProgramAsk, ProgramName};
 pub use protected::Protected;
 pub use purpose::Purpose;
-pub use reach::{Connect, NetworkTarget, SendRequest, WantedRequest};
+pub use reach::{Connect, NetworkTarget, SendRequest, WantedRequest, split_port};
 pub use resource::{Amount, Resource, ResourceAsk, Resources};
 pub use rights::{Origin, Rights};
 pub use secret::{SecretAsk, SecretName};

@@ -116,7 +116,8 @@ impl From<NetworkTarget> for String {
 }
 
 /// Host and port of an authority, as texts. The colons inside of `[` and `]` are those of an address.
-pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
+#[must_use]
+pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     let colon = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| *at > bracket));
     match colon.and_then(|at| authority.split_at_checked(at)) {
         Some((host, port)) => (host, Some(port.get(1..).unwrap_or_default())),

@@ -3,8 +3,7 @@
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
 //! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, prepare, network, index, call, installer,
-//! build, execute, output,
-//! remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
+//! build, execute, output, remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
 //! - A step that fails ends the way to the command, never the way to the manifest: collect, teardown and finish run whatever happened.

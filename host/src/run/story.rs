@@ -145,7 +145,7 @@ async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 
 impl Story {
     async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
-        host.launcher.prepare(SUPERVISORS);
+        host.launcher.prepare(SUPERVISORS, settings.sandbox);
         let resolved = host.resolve_for(&settings).await?;
         let runtime_settings = settings.settings_of(&resolved.description.name);
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
+    helper::Kind,
     interpreter::{Needs, needs},
     options::StartOptions,
     proof::{self, Memory, Proof},
@@ -23,7 +24,7 @@ use super::{
     supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
-use crate::policy::{Confinement, Level, Network, Permit, StartProcess, View};
+use crate::policy::{Confinement, Level, Network, Permit, Profile, StartProcess, View};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -73,17 +74,26 @@ impl Launcher {
         &self.program
     }
 
-    /// Start `count` supervisors in the background, for commands that will be wanted in a moment. Starting one takes longer than a short
-    /// program runs, and the host has something else to do meanwhile.
-    pub fn prepare(&self, count: usize) {
+    /// Start `count` supervisors in the background, for commands of this profile that will be wanted in a moment. Starting one takes longer
+    /// than a short program runs, making namespaces for a strict one longer still, and the host has something else to do meanwhile.
+    pub fn prepare(&self, count: usize, profile: Profile) {
         if is_supervisor() {
             return;
         }
-        let (helper, spares) = (Arc::clone(&self.helper), Arc::clone(&self.spares));
+        let kind = if profile == Profile::Strict { Kind::Inside } else { Kind::Any };
+        let launcher = self.clone();
+        let fill = move || {
+            let spares = launcher.spares.of(kind);
+            // Where nothing confines at the highest level, namespaces are of no use.
+            if kind == Kind::Inside && launcher.proof().level != Level::Full {
+                spares.give_up();
+            }
+            spares.fill(&launcher.helper, kind);
+        };
+        let spares = self.spares.of(kind);
         spares.expect(count);
-        let filled = thread::Builder::new().name("spares".into()).stack_size(STACK).spawn(move || spares.fill(&helper));
-        if filled.is_err() {
-            self.spares.give_up();
+        if thread::Builder::new().name("spares".into()).stack_size(STACK).spawn(fill).is_err() {
+            spares.give_up();
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{
     child::{Child, Exit, Wishes},
     error::{SpawnError, failed},
-    helper::Helper,
+    helper::{Helper, Kind},
     input,
     options::{StartOptions, Stdin},
     pump::{self, Pump},
@@ -63,13 +63,15 @@ pub(super) fn start(
     // Where the start fails, the pipes are at their end and so is this thread.
     let pump = thread::Builder::new().name("pump".into()).spawn(move || pump.run()).map_err(failed("start a thread"))?;
 
-    let mut supervisor = spares.take().map_or_else(|| Helper::start(helper), Ok).map_err(failed("start the supervisor"))?;
+    let kind = Kind::of(level, &process.confinement);
+    let spare = spares.of(kind).take();
+    let mut supervisor = spare.map_or_else(|| Helper::start(helper, Kind::Any), Ok).map_err(failed("start the supervisor"))?;
     let launch = Launch { process, shares_terminal, level, program };
     let streams = [child_stdin, child_stdout, child_stderr];
     let mut report = supervisor.launch(&launch, &streams);
     if report.as_ref().is_err_and(is_gone) && helper != program_itself && supervisor.is_of_another_build() {
         // Left there by an earlier build or installation. This very program always fits.
-        supervisor = Helper::start(program_itself).map_err(failed("start the supervisor"))?;
+        supervisor = Helper::start(program_itself, Kind::Any).map_err(failed("start the supervisor"))?;
         report = supervisor.launch(&launch, &streams);
     }
     drop(streams);

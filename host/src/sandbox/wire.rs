@@ -31,6 +31,9 @@ const LONGEST: usize = 64 << 20;
 /// of misreading what it is sent.
 pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BUILD"));
 
+/// The third argument of a supervisor that makes namespaces before it is told what to start in them.
+pub(super) const INSIDE_ARGUMENT: &str = "inside";
+
 /// What the supervisor is to start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Launch {

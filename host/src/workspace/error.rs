@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use super::FileError;
 use crate::names::Bytes;
 
 /// Why a path or a file was not accepted. Paths are shown escaped, so that a name with a newline cannot forge a line of output.
@@ -78,6 +79,63 @@ pub enum WorkspaceError {
         /// The most that is taken.
         cap: Bytes,
     },
+    /// A pattern over paths cannot be used.
+    #[error("`{pattern}` is not a pattern over paths: {problem}")]
+    Pattern {
+        /// The pattern, escaped.
+        pattern: String,
+        /// Why.
+        problem: String,
+    },
+    /// There are more things than are taken.
+    #[error("`{root}` has more than {most} {what}", root = root.display())]
+    TooMany {
+        /// The folder.
+        root: PathBuf,
+        /// Of what: `files to read`.
+        what: &'static str,
+        /// The most that is taken.
+        most: usize,
+    },
+    /// A file of this machine that was to be put into a workspace cannot be read.
+    #[error("cannot read the input `{path}`: {cause}", path = path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A workspace was prepared a second time.
+    #[error("the workspace `{path}` is already prepared", path = path.display())]
+    AlreadyPrepared {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// A workspace is used before it was prepared.
+    #[error("the workspace `{path}` is not prepared", path = path.display())]
+    NotPrepared {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// A workspace is used after it was cleaned up.
+    #[error("the workspace `{path}` was cleaned up", path = path.display())]
+    CleanedUp {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// Something in a workspace could not be removed, so it is no fresh one.
+    #[error("cannot remove `{path}` from the workspace `{root}`: {cause}", root = root.display())]
+    NotEmpty {
+        /// The folder.
+        root: PathBuf,
+        /// What stays, escaped.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// A file is not what it should be, or cannot become it.
+    #[error(transparent)]
+    Typed(#[from] FileError),
     /// The system refused.
     #[error("cannot {action} `{path}` in `{root}`: {cause}", root = root.display())]
     System {
@@ -99,6 +157,10 @@ impl WorkspaceError {
         match self {
             Self::Link { .. } => Some("put a copy of the file in place of the link".into()),
             Self::HardLinked { .. } => Some("put a copy of the file in place of the hard link".into()),
+            Self::Typed(error) => error.hint(),
+            Self::AlreadyPrepared { .. } => Some("reset it instead, or prepare another".into()),
+            Self::NotPrepared { .. } => Some("prepare it first".into()),
+            Self::CleanedUp { .. } => Some("make another".into()),
             _ => None,
         }
     }

@@ -6,21 +6,38 @@
 //!
 //! Never: decides who may open what (policy does), or joins a stranger's path to a folder as text.
 //! Callers: imports, run; config and engine, for guest paths in settings and in answers.
-//! Read in order: `relative_path`, `guest_path`, contain, root, copy, error.
+//! Read in order: `relative_path`, `guest_path`, contain, root, copy, contents, empty, files,
+//! inputs, lifecycle, error.
 
 mod contain;
+mod contents;
 mod copy;
+mod empty;
 mod error;
+mod files;
 mod guest_path;
+mod inputs;
+mod lifecycle;
 mod relative_path;
 mod replacement;
 mod root;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_contents;
 
+pub use contents::{Body, ContentLimits, Contents};
 pub use copy::CopiedFile;
+pub use empty::Left;
 pub use error::WorkspaceError;
+pub use files::{
+    Column, ColumnKind, Content, FileError, FileKind, FileLimits, Format, Spot, Table, Wrapping, bytes_of, bytes_value, decode, encode,
+    float_of, float_value,
+};
+pub(crate) use files::{YamlNode, YamlValue, yaml_scalar, yaml_tree};
 pub use guest_path::GuestPath;
+pub use inputs::{InputFile, Placed};
+pub use lifecycle::{Cleanup, Workspace};
 pub use relative_path::RelativePath;
 pub use replacement::Replacement;
 pub use root::{HardLinks, Root};

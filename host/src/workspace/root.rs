@@ -161,6 +161,10 @@ impl Root {
         WorkspaceError::TooLarge { root: self.path.clone(), path: path.to_string(), cap }
     }
 
+    pub(super) fn too_many(&self, what: &'static str, most: usize) -> WorkspaceError {
+        WorkspaceError::TooMany { root: self.path.clone(), what, most }
+    }
+
     fn not_regular(&self, path: &RelativePath, kind: FileType) -> WorkspaceError {
         let kind = match kind {
             FileType::Directory => "a folder",

@@ -30,8 +30,8 @@
 //! so nothing but a handle or a file in `/state` outlives a call; what is not granted fails with [`Cause::Denied`]; and files are
 //! ordinary files of the standard library, below `/workspace`, `/source`, `/env`, `/output`, `/state` and `/assets`.
 //!
-//! Read in order: runtime, failure, context, process, http, secrets, transfer, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
-//! collect, which brings results home.
+//! Read in order: runtime, failure, context, process, http, secrets, transfer, log, then the answers: describe, doctor, plan, environment,
+//! execution, outcome; and collect, which brings results home.
 
 mod adapter;
 mod bindings;

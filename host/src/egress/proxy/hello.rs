@@ -181,3 +181,99 @@ impl<'b> Bytes<'b> {
         Some(self.skip(bytes)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Cursor, sync::Arc};
+
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::ring, pki_types::ServerName};
+
+    use super::*;
+
+    /// The first message of a client that wants `name`.
+    fn hello(name: &str) -> Vec<u8> {
+        let builder =
+            ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions().unwrap();
+        let config = builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned()).unwrap()).unwrap();
+        let mut bytes = vec![];
+        client.write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The same with one extension more.
+    fn with_extension(mut hello: Vec<u8>, number: u16, content: &[u8]) -> Vec<u8> {
+        let extension = [&number.to_be_bytes()[..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat();
+        // The length of all extensions stands behind the session, the ciphers and the compressions.
+        let mut at = 5 + 4 + 2 + 32;
+        at += 1 + usize::from(hello[at]);
+        at += 2 + usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+        at += 1 + usize::from(hello[at]);
+        let grow = |hello: &mut Vec<u8>, at: usize| {
+            let length = u16::from_be_bytes([hello[at], hello[at + 1]]) + u16::try_from(extension.len()).unwrap();
+            hello[at..at + 2].copy_from_slice(&length.to_be_bytes());
+        };
+        for length in [3, 7, at] {
+            grow(&mut hello, length);
+        }
+        hello.splice(at + 2..at + 2, extension.iter().copied());
+        hello
+    }
+
+    /// The same message in records of `size` bytes.
+    fn in_pieces(hello: &[u8], size: usize) -> Vec<u8> {
+        hello[5..]
+            .chunks(size)
+            .flat_map(|piece| [&[22, 3, 1], &u16::try_from(piece.len()).unwrap().to_be_bytes()[..], piece].concat())
+            .collect()
+    }
+
+    fn read(bytes: &[u8], host: &str) -> Result<Seen, NoHello> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(read_hello(&mut Cursor::new(bytes.to_vec()), &host.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_message_for_the_host_goes_on_as_it_came_however_it_is_cut() {
+        let whole = hello("Example.test");
+        assert_eq!(read(&whole, "example.test").unwrap(), whole);
+        for size in [1, 7, 100] {
+            let pieces = in_pieces(&whole, size);
+            assert_eq!(read(&pieces, "example.test").unwrap(), pieces, "{size}");
+        }
+        assert!(read(&hello("192.0.2.1"), "192.0.2.1").is_ok(), "nobody says an address there");
+        assert!(read(&with_extension(whole, 0x1234, b"x"), "example.test").is_ok(), "what nobody knows is no harm");
+    }
+
+    #[test]
+    fn a_message_for_another_host_or_for_a_hidden_one_does_not_go_on() {
+        assert!(matches!(read(&hello("other.test"), "example.test"), Err(NoHello::AnotherHost { .. })));
+        assert!(matches!(read(&hello("sub.example.test"), "example.test"), Err(NoHello::AnotherHost { .. })));
+        assert!(matches!(read(&hello("192.0.2.1"), "example.test"), Err(NoHello::NoName(_))));
+        assert!(matches!(read(&hello("example.test"), "192.0.2.1"), Err(NoHello::AnotherHost { .. })));
+        // The outer kind, as a browser sends it.
+        let hidden = [&[0, 0, 1, 0, 1, 7, 0, 4][..], b"1234", &[0, 8], b"12345678"].concat();
+        let hidden = with_extension(hello("example.test"), HIDDEN_NAME, &hidden);
+        assert_eq!(read(&hidden, "example.test"), Err(NoHello::Hidden));
+        assert_eq!(read(&in_pieces(&hidden, 50), "example.test"), Err(NoHello::Hidden));
+    }
+
+    #[test]
+    fn what_is_no_such_message_does_not_go_on() {
+        assert_eq!(read(b"", "example.test"), Err(NoHello::Closed));
+        assert_eq!(read(b"GET / HTTP/1.1\r\n\r\n", "example.test"), Err(NoHello::Plain));
+        let whole = hello("example.test");
+        assert_eq!(read(&whole[..whole.len() - 1], "example.test"), Err(NoHello::Closed));
+        let twice = with_extension(whole.clone(), 0, &[0, 8, 0, 0, 5, b'a', b'.', b'b', b'c', b'd']);
+        assert!(matches!(read(&twice, "example.test"), Err(NoHello::Broken(_))), "two names");
+        for at in 5..whole.len() {
+            let mut broken = whole.clone();
+            broken[at] ^= 0xff;
+            // Whatever comes of it, it is an answer.
+            let _ = read(&broken, "example.test");
+        }
+        let long = [&[22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff][..], &[0; 0x3ffc]].concat();
+        let rest = [&[22, 3, 1, 0x40, 0][..], &[0; 0x4000]].concat();
+        assert!(matches!(read(&[long, rest.clone(), rest].concat(), "example.test"), Err(NoHello::TooLarge | NoHello::Broken(_))));
+    }
+}

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    names::Failure,
-    policy::{self, Connect, Host, HostPattern, NetworkTarget, Permit, Refused, Scheme},
-};
+use crate::policy::{self, Connect, Host, HostPattern, NetworkTarget, Permit, Refused, Scheme};
 
 /// The hosts that one child may reach.
 #[derive(Debug, Clone)]
@@ -57,15 +54,5 @@ impl Rules {
             rule: "it was not named with `http://` in front".into(),
             cure,
         })
-    }
-}
-
-/// Host and port of an authority, as texts, without looking at what is in them.
-pub(super) fn split(authority: &str) -> Result<(&str, Option<&str>), Refused> {
-    let colon = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| *at > bracket));
-    match colon.and_then(|at| Some((authority.get(..at)?, authority.get(at + 1..)?))) {
-        Some((_, "")) => Err(Refused::Invalid(Failure::invalid("authority", authority, "a host and a port"))),
-        Some((host, port)) => Ok((host, Some(port))),
-        None => Ok((authority, None)),
     }
 }

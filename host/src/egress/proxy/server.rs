@@ -23,14 +23,14 @@ use super::{
     limits::{A_SECOND, AT_ONCE, BURST, FIELDS, HEAD, HEAD_TIME},
     meter::{Meter, Metered, Report},
     password::Password,
-    rules::{Allowed, Rules, split},
+    rules::{Allowed, Rules},
     tunnel::Tunnel,
     watcher::{Wanted, Watcher},
 };
 use crate::{
     egress::{Dialer, EgressError},
     names::Failure,
-    policy::{Connect, Denial, Refused},
+    policy::{Connect, Denial, Refused, split_port},
 };
 
 /// Characters of a host that are told: more than a name can have.
@@ -155,7 +155,7 @@ impl Proxy {
         let Some(authority) = authority else {
             return Err(invalid(uri.path(), "`CONNECT host:port`, or a request with a whole URL: this is a proxy"));
         };
-        let (host, port) = split(authority)?;
+        let (host, port) = split_port(authority);
         let port = match (is_tunnel, uri.scheme_str(), port) {
             (true, None, Some(port)) => port,
             (true, ..) => return Err(invalid(authority, "a host and a port after `CONNECT`")),

@@ -1,4 +1,4 @@
-//! The secrets of a request: in just before it leaves, and out of what comes back.
+//! Puts the secrets of a permit into its request.
 
 use std::time::SystemTime;
 
@@ -11,33 +11,33 @@ use crate::{
     secrets::{self, Held},
 };
 
-/// What has to be known about the answer to a request into which secrets were put.
-pub(in crate::imports) struct Brokered {
-    name: EndpointName,
-    has_secrets: bool,
+/// The last thing before a request leaves. A signature is made of all of it, so its body is read to the end first.
+///
+/// Answers what has to be asked about the answer: `None` where the request has no secret.
+pub(in crate::imports) async fn put_secrets(held: &Held, request: &mut Outbound) -> Result<Option<Brokered>, EgressError> {
+    let SendRequest { host, port, credentials, .. } = request.action();
+    if credentials.is_empty() {
+        return Ok(None);
+    }
+    let brokered = Brokered(EndpointName { host: host.clone(), port: *port });
+    let is_signed = credentials.iter().any(|credential| matches!(credential.scheme, CredentialScheme::Sigv4 { .. }));
+    let body = if is_signed { request.whole_body().await? } else { Buffer::new() };
+    let (permit, parts) = request.parts_mut();
+    let put = held.inject(permit, parts, &body, SystemTime::now());
+    put.map_err(|error| EgressError::Invalid(error.to_string()))?;
+    Ok(Some(brokered))
 }
 
-impl Brokered {
-    /// The last thing before a request leaves. A signature is made of all of it, so its body is read to the end first.
-    pub(in crate::imports) async fn put(held: &Held, request: &mut Outbound) -> Result<Self, EgressError> {
-        let SendRequest { host, port, credentials, .. } = request.action();
-        let brokered = Self { name: EndpointName { host: host.clone(), port: *port }, has_secrets: !credentials.is_empty() };
-        if !brokered.has_secrets {
-            return Ok(brokered);
-        }
-        let is_signed = credentials.iter().any(|credential| matches!(credential.scheme, CredentialScheme::Sigv4 { .. }));
-        let body = if is_signed { request.whole_body().await? } else { Buffer::new() };
-        let (permit, parts) = request.parts_mut();
-        held.inject(permit, parts, &body, SystemTime::now()).map_err(|error| EgressError::Invalid(error.to_string()))?;
-        Ok(brokered)
-    }
+/// A request in which there is a secret, by where it goes.
+pub(in crate::imports) struct Brokered(EndpointName);
 
-    /// Whether the secrets would be found in an answer with these headers.
+impl Brokered {
+    /// Whether its answer can be looked through for what came back.
     pub(in crate::imports) fn check(self, headers: &HeaderMap) -> Result<(), EgressError> {
-        if self.has_secrets && !secrets::is_readable(headers) {
-            let why = "its answer is compressed though it was asked not to be, and cannot be looked through for the secrets of the request";
-            return Err(EgressError::Protocol { host: self.name, why: why.into() });
+        if secrets::is_readable(headers) {
+            return Ok(());
         }
-        Ok(())
+        let why = "its answer is compressed though it was asked not to be, and cannot be looked through for the secrets of the request";
+        Err(EgressError::Protocol { host: self.0, why: why.into() })
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{body::Recorded, brokered::Brokered, code, exchange::Exchange, scrubbed::Scrubbed};
+use super::{body::Recorded, brokered::put_secrets, code, exchange::Exchange, scrubbed::Scrubbed};
 use crate::{
     egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
     imports::gate::Gate,
@@ -157,9 +157,11 @@ impl Sending {
         limits: HttpLimits,
     ) -> Result<Response<Scrubbed>, EgressError> {
         let mut request = Outbound::new(permit, request, limits)?;
-        let brokered = Brokered::put(&self.held, &mut request).await?;
+        let brokered = put_secrets(&self.held, &mut request).await?;
         let mut response = self.client.send(self.plugin, request).await?;
-        brokered.check(response.headers())?;
+        if let Some(brokered) = brokered {
+            brokered.check(response.headers())?;
+        }
         self.held.scrubber().headers(response.headers_mut());
         Ok(response.map(|body| Scrubbed::new(body, self.held.scrubber())))
     }

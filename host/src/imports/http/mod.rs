@@ -14,6 +14,6 @@ mod exchange;
 mod hook;
 mod scrubbed;
 
-pub(super) use brokered::Brokered;
+pub(super) use brokered::put_secrets;
 pub(super) use code::code_of;
 pub(super) use hook::{HttpContext, check_own_headers};

@@ -13,18 +13,24 @@ use super::{
     watch::Command,
 };
 use crate::{
-    policy::{Level, View},
+    policy::{Level, Network, View},
     sandbox::wire::{Launch, Step},
 };
 
-/// Start a command in namespaces of its own, with a root folder that holds its view.
-pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
+/// Make namespaces with a first process in them, which waits to be told how many others there may be.
+pub(super) fn make_namespaces(network: Network) -> Result<Init, Failed> {
     setsid().map_err(of_setup)?;
     confine::enter()?;
-    let init = Init::start(view.limits.processes, view.network).map_err(Failed::confining("start its first process"))?;
-    // What this process has read is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
+    let init = Init::start(network).map_err(Failed::confining("start its first process"))?;
+    // What this process reads is not for other programs of the user. Not earlier: the maps are written by the owner of its `/proc`.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(of_setup)?;
-    // While that one works.
+    Ok(init)
+}
+
+/// Start a command in these namespaces, with a root folder that holds its view.
+pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3], init: Init) -> Result<Command, Failed> {
+    init.bound(view.limits.processes).map_err(Failed::confining("bound the number of its processes"))?;
+    // While the first process works.
     let plan = Plan::new(view, Level::Full)?;
     confine::build(&plan, &init, view.limits.memory)?;
     let file = find(launch)?;
