@@ -33,6 +33,7 @@ mod output;
 mod plugins;
 mod prompts;
 mod recipe;
+mod replicate;
 mod rights;
 mod runtimes;
 mod secret;

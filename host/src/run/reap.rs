@@ -141,7 +141,9 @@ impl Host {
         }
         let engine = self.engine().await.map_err(|error| error.to_string())?;
         // Where the folder is gone, the plugin still has what lies elsewhere to release.
-        let folders = Folders::open([(Folder::Env, row.folder.clone())]).unwrap_or_default();
+        let state = self.state.plugin_state_folder(&question.runtime).map_err(|error| error.to_string())?;
+        let folders = Folders::open([(Folder::Env, row.folder.clone()), (Folder::State, state.clone())]);
+        let folders = folders.or_else(|_| Folders::open([(Folder::State, state)])).unwrap_or_default();
         let call = self.call_outside_of_a_run(Export::Teardown, &resolved.rights).map_err(|error| error.to_string())?;
         let secrets = Arc::new(self.hold(&resolved.rights).await.map_err(|error| error.to_string())?);
         let call = Call { folders: Arc::new(folders), secrets, ..call };
