@@ -161,6 +161,7 @@ fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
         working_directory: "/".into(),
         profile,
         places: policy::Places::default(),
+        network: policy::ChildNetwork::None,
     };
     Ok(policy::start_command(&rights, Export::Start, request)?)
 }

@@ -8,6 +8,9 @@
 )]
 
 mod audit;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/authority.rs"]
+mod authority;
 mod background;
 mod crash;
 mod deadline;
@@ -20,6 +23,11 @@ mod interrupt;
 mod kit;
 mod manifest;
 mod mistakes;
+mod network;
+mod network_attacks;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/origin.rs"]
+mod origin;
 mod output;
 mod plugins;
 mod prompts;
@@ -27,5 +35,6 @@ mod recipe;
 mod rights;
 mod runtimes;
 mod secret;
+mod secrets;
 mod strict;
 mod verbs;

@@ -94,6 +94,14 @@ const ATTACKS: &[(&str, &str, State)] = &[
     ("SC08", "is signed by somebody else", Open("there are no signatures; the digest is what is approved")),
     ("SC09", "comes as a package with two layers, or too large a one", Open("plugins are files; there are no packages")),
     ("SC10", "has a name that looks like another", Tried),
+    ("SE01", "looks for secrets in its variables, arguments and context", Tried),
+    ("SE02", "sets the header that belongs to a secret", Tried),
+    ("SE03", "has a server repeat the header in which a secret came", Tried),
+    ("SE04", "looks for secrets in errors, logs, records and manifests", Tried),
+    ("SE06", "looks for secrets in the command line and the variables of the host", Tried),
+    ("SE07", "names a secret in an argument of a program", Tried),
+    ("SE09", "makes the host leave a core file", Tried),
+    ("SE10", "has a secret sent where everybody can read it", Tried),
     ("MA01", "has a plugin.toml that is huge, deep, or says a thing twice", Tried),
     ("MA02", "asks for everything at once", Tried),
     ("MA04", "has a purpose that a shell or a terminal would act on", Tried),
@@ -142,7 +150,7 @@ fn tests() -> BTreeMap<String, Vec<String>> {
 
 /// The cases that a line lists, if it lists nothing else.
 fn cases(line: &str) -> Option<Vec<String>> {
-    const GROUPS: [&str; 7] = ["FS", "PR", "RE", "PT", "SC", "MA", "LO"];
+    const GROUPS: [&str; 8] = ["FS", "PR", "RE", "PT", "SC", "SE", "MA", "LO"];
     let is_case = |word: &str| {
         word.is_ascii() && word.len() == 4 && GROUPS.contains(&&word[..2]) && word[2..].bytes().all(|byte| byte.is_ascii_digit())
     };

@@ -75,6 +75,15 @@ const POWERS: &[Power] = &[
             ("engine/compiler/worker.rs", "and so is the compiler"),
         ],
     ),
+    (
+        "the values of secrets",
+        &[".reveal()"],
+        &[
+            ("secrets/", "keeps them, puts them into requests and hides them"),
+            ("run/execute.rs", "puts them into a variable of the user's command"),
+        ],
+    ),
+    ("the keyring of the operating system", &["secret_service::"], &[("secrets/keyring.rs", "keeps values there")]),
     ("making permits", &["Permit::grant("], &[("policy/decide/", "so a forgotten check does not compile")]),
     (
         "the network",

@@ -15,7 +15,9 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable};
+use super::{
+    ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable, network::NETWORK,
+};
 
 /// A run file that was read.
 #[derive(Debug)]
@@ -58,6 +60,7 @@ pub(super) struct RunFile {
     pub(super) source: Option<Spanned<String>>,
     pub(super) interpreter: Option<Spanned<String>>,
     pub(super) sandbox: Option<Spanned<String>>,
+    pub(super) network: Option<Spanned<NetworkValue>>,
     pub(super) mode: Option<Spanned<String>>,
     pub(super) adapter: Option<Spanned<String>>,
     pub(super) task: Option<Spanned<String>>,
@@ -122,6 +125,14 @@ pub(super) struct SnapshotTable {
     pub(super) ignore_globs: Option<Vec<Spanned<String>>>,
     pub(super) compression: Option<Spanned<String>>,
     pub(super) archive_save_dir: Option<Spanned<String>>,
+}
+
+/// Which network: one word or one host, or several hosts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "`none`, `full`, a host, or a list of hosts")]
+pub(super) enum NetworkValue {
+    One(String),
+    Many(Vec<String>),
 }
 
 /// A command: a list of words, or one text that is split into words.
@@ -222,6 +233,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "max_log" => crate::names::SIZE,
         "runtime" | "type" => "the name of a runtime, or the path of a `.wasm` file",
         "sandbox" => "`own` or `strict`",
+        "network" => NETWORK,
         "mode" => "`agent` or `evaluation`",
         "extra_args" | "artifacts.include" | "artifacts.commit" => "a list of strings",
         key if key.starts_with("environment.mounts.") => MOUNT,

@@ -6,8 +6,9 @@
 //! Never: parses the command line (cli does), decides what is allowed (policy does), starts anything. Nobody else reads environment
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
-//! Read in order: env, folders; document, foreign, file, `evaluation_spec`, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, `command_line`, variable, place, narrowing; `runtime_settings`; what the user allows: `user_file`,
+//! Read in order: env, folders; document, foreign, file, `evaluation_spec`, find; overrides, sources, settings, `environment_settings`,
+//! resolve, `resolve_environment`; then what single values mean: duration, `command_line`, variable, place, narrowing, network;
+//! `runtime_settings`; what the user allows: `user_file`,
 //! grants, lock, register, endpoints; last how mistakes are told: error.
 
 mod command_line;
@@ -25,6 +26,7 @@ mod foreign;
 mod grants;
 mod lock;
 mod narrowing;
+mod network;
 mod overrides;
 mod place;
 mod register;
@@ -50,6 +52,7 @@ pub use error::{ConfigError, Origin, Subject};
 pub use folders::Folders;
 pub use grants::{GrantFile, Granted};
 pub use lock::{LockFile, Pinned};
+pub use network::NetworkChoice;
 pub use overrides::RunOverrides;
 pub use register::Register;
 pub use runtime_settings::check_settings;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    ConfigError, Environment, EnvironmentSettings, RunOverrides, file::LoadedFile, find::project_file, resolve, show_duration,
-    sources::Sources,
+    ConfigError, Environment, EnvironmentSettings, NetworkChoice, RunOverrides, file::LoadedFile, find::project_file, resolve,
+    show_duration, sources::Sources,
 };
 use crate::{
     names::{Bytes, RunId, RuntimeName},
@@ -46,6 +46,9 @@ pub struct RunSettings {
     pub stdin: Stdin,
     /// What it sees of the machine. A stranger's plugin gets [`Profile::Strict`] whatever stands here.
     pub sandbox: Profile,
+    /// What it reaches of the network where it is strict.
+    #[serde(default)]
+    pub network: NetworkChoice,
     /// Who the environment is for.
     pub mode: Mode,
     /// What is being launched, as the caller names it; may be empty.

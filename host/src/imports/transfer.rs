@@ -18,12 +18,13 @@ use super::{
     convert::to_wire_failure,
     gate::{Gate, Refusal},
     growth::Growth,
-    http::check_own_headers,
+    http::{check_own_headers, put_secrets},
 };
 use crate::{
     egress::{Client, Download, EgressError, Outbound, empty},
     names::{Bytes, Cause, Digest, Digester, Failure},
     policy::{self, Access, Denial, Permit, SendRequest, WantedRequest},
+    secrets::{Held, ScrubStream, Scrubber},
     workspace::{GuestPath, RelativePath},
 };
 
@@ -37,6 +38,7 @@ const TOLD: Duration = Duration::from_millis(200);
 pub(super) struct TransferContext {
     gate: Arc<Gate>,
     client: Arc<Client>,
+    held: Arc<Held>,
     folders: Arc<Folders>,
     listener: Arc<dyn Listener>,
     deadline: Instant,
@@ -59,8 +61,15 @@ struct Order {
 
 impl TransferContext {
     pub(super) fn new(gate: Arc<Gate>, call: &Call) -> Self {
-        let Call { client, folders, listener, deadline, .. } = call;
-        Self { gate, client: client.clone(), folders: folders.clone(), listener: listener.clone(), deadline: *deadline }
+        let Call { client, secrets, folders, listener, deadline, .. } = call;
+        Self {
+            gate,
+            client: client.clone(),
+            held: secrets.clone(),
+            folders: folders.clone(),
+            listener: listener.clone(),
+            deadline: *deadline,
+        }
     }
 
     async fn fetch(&self, asked: wit::DownloadRequest) -> Result<Arrived, Failure> {
@@ -124,14 +133,13 @@ impl TransferContext {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let limits = crate::egress::HttpLimits { response_body: Bytes(order.most), whole: left, ..*self.client.limits() };
         let request = Outbound::new(permit, order.request, limits).map_err(|error| Failure::from(&error))?;
-        if let Some(credential) = request.action().credentials.first() {
-            return Err(Failure::from(&EgressError::Invalid(format!("secret `{}` is not there", credential.secret))));
-        }
-        let mut download = self.client.fetch(request).await.map_err(|error| Failure::from(&error))?;
+        let mut download = self.request(request).await.map_err(|error| Failure::from(&error))?;
+        let scrubber = self.held.scrubber();
         if download.status() != StatusCode::OK {
-            return Err(not_there(&url, &download));
+            return Err(not_there(&url, &download, scrubber));
         }
-        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(|text| scrubber.text(text).into_owned());
         let (size, sha256) = self.keep(&mut download, &order.to).await?;
         if let Some(expected) = order.sha256.filter(|expected| *expected != sha256) {
             let message = format!("{url} is not what was expected: its SHA-256 is {sha256}, and should be {expected}");
@@ -140,7 +148,16 @@ impl TransferContext {
         Ok(Arrived { size, sha256, content_type })
     }
 
-    /// Write what comes into the file, while the next piece comes.
+    async fn request(&self, mut request: Outbound) -> Result<Download, EgressError> {
+        let brokered = put_secrets(&self.held, &mut request).await?;
+        let download = self.client.fetch(request).await?;
+        if let Some(brokered) = brokered {
+            brokered.check(download.headers())?;
+        }
+        Ok(download)
+    }
+
+    /// Write what comes, without the secrets of the run, into the file, while the next piece comes.
     async fn keep(&self, download: &mut Download, to: &GuestPath) -> Result<(u64, Digest), Failure> {
         let invalid = |expected: &str| Failure::invalid("to", to, expected);
         let inside = to.inside().cloned().ok_or_else(|| invalid("a file in the folder"))?;
@@ -153,16 +170,19 @@ impl TransferContext {
         let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue));
         let (label, total) = (to.to_string(), download.size());
         let (mut done, mut told) = (0, Clock::now());
+        let mut scrub = ScrubStream::new(self.held.scrubber().clone());
         let outcome = loop {
             match download.next().await {
                 Ok(Some(piece)) => {
                     done += piece.len() as u64;
+                    let piece = scrub.push(piece);
                     // The writer has ended only where it failed, and says why.
                     if pieces.send(Piece::Some(piece)).await.is_err() {
                         break Ok(());
                     }
                 }
                 Ok(None) => {
+                    let _ = pieces.send(Piece::Some(scrub.finish())).await;
                     let _ = pieces.send(Piece::End).await;
                     break Ok(());
                 }
@@ -214,7 +234,7 @@ fn write(
 }
 
 /// Why an answer holds no file.
-fn not_there(url: &str, download: &Download) -> Failure {
+fn not_there(url: &str, download: &Download, scrubber: &Scrubber) -> Failure {
     let status = download.status();
     let header = |name| download.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -224,7 +244,8 @@ fn not_there(url: &str, download: &Download) -> Failure {
         408 | 425 | 429 | 500..=599 => Cause::Unavailable { retry_after },
         _ => Cause::Other,
     };
-    let location = header(header::LOCATION).map(|to| format!(", and leads to {to}, which is not followed")).unwrap_or_default();
+    let location =
+        header(header::LOCATION).map(|to| format!(", and leads to {}, which is not followed", scrubber.text(to))).unwrap_or_default();
     let repeatable = matches!(cause, Cause::Unavailable { .. });
     Failure { repeatable, ..Failure::new(cause, format!("{url} answers {status}{location}")) }
 }

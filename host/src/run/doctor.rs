@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
-use super::{error::RunError, host::Host, resolve};
+use super::{error::RunError, host::Host, resolve, secrets};
 use crate::{
     engine::{Finding, Severity},
     imports::{Call, Folders},
@@ -123,11 +123,20 @@ impl Host {
         let examined = async {
             let resolved = self.make_ready(file).await?;
             let engine = self.engine().await?;
-            let call = self.doctor_call(&resolved)?;
+            let held = Arc::new(self.hold(&resolved.rights).await?);
+            let call = Call { secrets: held.clone(), ..self.doctor_call(&resolved)? };
             let settings = serde_json::json!({});
-            engine.doctor(&resolved.plugin, call, &settings).await.map_err(|cause| RunError::Call { plugin: name.clone(), cause })
+            let findings = match engine.doctor(&resolved.plugin, call, &settings).await {
+                Ok(findings) => findings,
+                Err(cause) => {
+                    let error = RunError::Call { plugin: name.clone(), cause };
+                    broken(&error.to_string(), error.hint()).findings
+                }
+            };
+            Ok(secrets::hidden([findings, secrets::findings(&resolved.rights, &held)].concat(), &held))
         };
-        match examined.await {
+        let examined: Result<_, RunError> = examined.await;
+        match examined {
             Ok(findings) => Doctored { findings },
             Err(error) => broken(&error.to_string(), error.hint()),
         }

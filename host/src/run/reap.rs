@@ -143,7 +143,8 @@ impl Host {
         // Where the folder is gone, the plugin still has what lies elsewhere to release.
         let folders = Folders::open([(Folder::Env, row.folder.clone())]).unwrap_or_default();
         let call = self.call_outside_of_a_run(Export::Teardown, &resolved.rights).map_err(|error| error.to_string())?;
-        let call = Call { folders: Arc::new(folders), ..call };
+        let secrets = Arc::new(self.hold(&resolved.rights).await.map_err(|error| error.to_string())?);
+        let call = Call { folders: Arc::new(folders), secrets, ..call };
         let answer = engine.teardown(&resolved.plugin, call, question, row.handle.as_deref()).await;
         answer.map(|_| ()).map_err(|error| error.to_string())
     }

@@ -63,14 +63,14 @@ impl Helper {
         Ok(Self { process, control, has_session: false })
     }
 
-    /// Let it start a command, and wait for its answer.
-    pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<Report> {
+    /// Let it start a command, and wait for its answer, which can bring the way out of the command's network.
+    pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<(Report, Option<OwnedFd>)> {
         self.has_session = !launch.shares_terminal;
         wire::send_launch(&self.control, launch, streams)?;
         if !self.wait_for_message(START) {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        wire::receive_report(&self.control)
+        wire::receive_start(&self.control)
     }
 
     pub(super) const fn control(&self) -> &UnixStream {

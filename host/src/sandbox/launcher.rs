@@ -23,7 +23,7 @@ use super::{
     supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
-use crate::policy::{Confinement, Level, Permit, StartProcess};
+use crate::policy::{Confinement, Level, Network, Permit, StartProcess, View};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -139,8 +139,11 @@ impl Launcher {
         proof
     }
 
-    fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
-        let placed = self.place(process)?;
+    fn start_now(&self, process: StartProcess, mut options: StartOptions) -> Result<Started, SpawnError> {
+        let mut placed = self.place(process)?;
+        if has_way_out(&placed.process.confinement) {
+            placed.process.variables.append(&mut options.way_out);
+        }
         let started = start(&self.helper, &self.program, &self.spares, placed, options);
         if let (Err(SpawnError::SandboxUnavailable { .. }), Some(memory)) = (&started, &self.memory) {
             // What was proven does not hold any more.
@@ -158,6 +161,10 @@ impl Launcher {
             let Proof { level, why, fix, .. } = &*proof;
             return Err(SpawnError::SandboxUnavailable { program, needed, have: *level, why: why.clone(), fix: fix.clone() });
         }
+        if !proof.level.is_enough_for(Level::FullBwrap) && view.network != Network::None {
+            let program = process.argv.first().map(shown).unwrap_or_default();
+            return Err(SpawnError::NoNetwork { program, have: proof.level, fix: proof.fix.clone() });
+        }
         if proof.level == Level::None {
             // It asked for no sandbox, and there is none.
             return Ok(Placed { process, level: Level::None, program: None });
@@ -173,6 +180,11 @@ impl Launcher {
         }
         Ok(Placed { process, level: proof.level, program })
     }
+}
+
+/// Whether the host is the way out of its network.
+const fn has_way_out(confinement: &Confinement) -> bool {
+    matches!(confinement, Confinement::Strict(View { network: Network::Named, .. }))
 }
 
 /// Whether this very program was started as a supervisor. One that does not call `dispatch` would start itself again, and again.

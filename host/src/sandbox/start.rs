@@ -49,7 +49,7 @@ pub(super) fn start(
         let program = process.argv.first().map(shown).unwrap_or_default();
         return Err(SpawnError::NotFound { program, path: Some(search_path(&process)) });
     }
-    let StartOptions { stdin, sink, cap, deadline, grace } = options;
+    let StartOptions { stdin, sink, cap, deadline, grace, way_out: _ } = options;
     let (stdout, child_stdout) = pump::output_pipe().map_err(failed("make a pipe"))?;
     let (stderr, child_stderr) = pump::output_pipe().map_err(failed("make a pipe"))?;
     let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed("make an event"));
@@ -73,19 +73,19 @@ pub(super) fn start(
         report = supervisor.launch(&launch, &streams);
     }
     drop(streams);
-    let Ok(Report::Started { pid }) = report else {
+    let Ok((Report::Started { pid }, way_out)) = report else {
         supervisor.kill();
         if report.is_err() {
             // Without an answer nobody knows how far it came.
             supervisor.end_session();
         }
         supervisor.reap();
-        return Err(explain(report, &launch));
+        return Err(explain(report.map(|(report, _)| report), &launch));
     };
     let warden = Warden::new(supervisor, pid, Arc::clone(&wishes), Limits { deadline, grace });
     let (told, exit) = watch::channel(None);
     let following = Following { warden, pump, tree_is_gone, told };
-    Ok(Started { child: Child::new(pid, launch.level, wishes, exit), following })
+    Ok(Started { child: Child::new(pid, launch.level, wishes, exit, way_out), following })
 }
 
 /// A command that runs, and everything that has to be done for it.

@@ -30,7 +30,7 @@
 //! so nothing but a handle or a file in `/state` outlives a call; what is not granted fails with [`Cause::Denied`]; and files are
 //! ordinary files of the standard library, below `/workspace`, `/source`, `/env`, `/output`, `/state` and `/assets`.
 //!
-//! Read in order: runtime, failure, context, process, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
+//! Read in order: runtime, failure, context, process, secrets, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
 //! collect, which brings results home.
 
 mod adapter;
@@ -48,6 +48,7 @@ mod outcome;
 mod plan;
 pub mod process;
 mod runtime;
+pub mod secrets;
 
 pub use describe::{Description, Features, FixedPaths, PathMapping};
 pub use detail::Detail;

@@ -73,6 +73,7 @@ struct Used {
     programs: BTreeSet<String>,
     variables: BTreeSet<String>,
     folders: BTreeSet<FolderName>,
+    secrets: BTreeSet<String>,
 }
 
 impl Counted {
@@ -129,6 +130,10 @@ impl Deeds {
             "process.launch-command" => {
                 self.used.command = true;
                 self.ran.add(format!("your command: {}{during}", list("argv").join(" ")));
+                let given = call.action.get("secrets").and_then(Value::as_object).into_iter().flatten();
+                for name in given.filter_map(|(_, name)| name.as_str()) {
+                    self.secret(name);
+                }
             }
             "process.output" | "process.launch" => {
                 let program = text("program");
@@ -142,10 +147,19 @@ impl Deeds {
                 let changes = !import.ends_with(".open-at") || call.action.get("writes") == Some(&Value::Bool(true));
                 if changes { self.wrote.add(path) } else { self.read.add(path) }
             }
-            import if import.starts_with("wasi:http/") => self.reached.add(text("url")),
-            import if import.starts_with("secrets.") => self.secrets.add(text("name")),
+            import if import.starts_with("wasi:http/") => {
+                self.reached.add(text("url"));
+                for name in list("secrets") {
+                    self.secret(&name);
+                }
+            }
             import => self.other.add(format!("{import}{during}")),
         }
+    }
+
+    fn secret(&mut self, name: &str) {
+        self.used.secrets.insert(name.to_owned());
+        self.secrets.add(name.to_owned());
     }
 
     /// What was granted and never used by the plugin itself, in words of the options that granted it. What its programs did with folders and
@@ -161,6 +175,8 @@ impl Deeds {
         unused.extend(folders.map(|(name, access)| format!("--folder {name}={}", access.name())));
         unused
             .extend(granted.variables.iter().filter(|name| !self.used.variables.contains(*name)).map(|name| format!("--variable {name}")));
+        let secrets = granted.secrets.keys().filter(|name| !self.used.secrets.contains(name.as_str()));
+        unused.extend(secrets.map(|name| format!("--secret {name}")));
         unused
     }
 }

@@ -83,7 +83,7 @@ pub fn connect(targets: &BTreeSet<NetworkTarget>, who: &str, host: &str, port: &
     if targets.iter().any(|target| target.covers(&host, port)) {
         return Ok(Permit::grant(Connect { host, port }));
     }
-    let target = NetworkTarget { host: HostPattern::Exact(host), port };
+    let target = NetworkTarget { scheme: Scheme::Https, host: HostPattern::Exact(host), port };
     Err(Refused::Denied(Denial {
         plugin: who.to_owned(),
         action: format!("reach `{target}`"),

@@ -64,8 +64,8 @@ fn supervise() -> ExitCode {
     // The launch holds the variables of the command, secrets among them.
     drop(launch);
     match begun {
-        Ok((bell, command)) => {
-            watch::follow(&control, &bell, &command);
+        Ok((bell, mut command)) => {
+            watch::follow(&control, &bell, &mut command);
             ExitCode::SUCCESS
         }
         Err(Failed { step, errno, file }) => {
@@ -85,7 +85,7 @@ fn start(launch: &Launch, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     let started = Instant::now();
     let pid =
         command::start(&launch.process, &file, group, streams, || Ok(())).map_err(|error| Failed::new(Step::Execute, &error, file))?;
-    Ok(Command { pid, tree: Tree::Descendants(group), started })
+    Ok(Command { pid, tree: Tree::Descendants(group), started, way_out: None })
 }
 
 /// Make everything that the command leaves behind a child of this process.

@@ -29,11 +29,13 @@ pub(super) fn start_inside(launch: &Launch, view: &View, streams: [OwnedFd; 3]) 
     confine::build(&plan, &init, view.limits.memory)?;
     let file = find(launch)?;
     let (mut restriction, told) = Restriction::new(&plan, view.limits, Level::Full)?;
+    // In the network of the command, and before it can take the port itself.
+    let way_out = confine::way_out(view.network).map_err(Failed::confining("make the way out of its network"))?;
     init.confirm().map_err(Failed::confining("hide its first process"))?;
     let started = Instant::now();
     let begun = command::start_inside(&launch.process, &file, streams, move || restriction.apply());
     let pid = begun.map_err(|error| told.failure(&error).unwrap_or_else(|| Failed::new(Step::Execute, &error, file)))?;
-    Ok(Command { pid, tree: Tree::Namespace(init), started })
+    Ok(Command { pid, tree: Tree::Namespace(init), started, way_out })
 }
 
 /// Start a command among the host's own processes and files, of which it can open only its view.
@@ -45,5 +47,5 @@ pub(super) fn start_filtered(launch: &Launch, view: &View, streams: [OwnedFd; 3]
     let started = Instant::now();
     let begun = command::start(&launch.process, &file, group, streams, move || restriction.apply());
     let pid = begun.map_err(|error| told.failure(&error).unwrap_or_else(|| Failed::new(Step::Execute, &error, file)))?;
-    Ok(Command { pid, tree: Tree::Descendants(group), started })
+    Ok(Command { pid, tree: Tree::Descendants(group), started, way_out: None })
 }

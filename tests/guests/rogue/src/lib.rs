@@ -12,6 +12,7 @@
 mod act;
 mod broken;
 mod files;
+mod http;
 mod lie;
 mod network;
 mod processes;
