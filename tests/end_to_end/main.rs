@@ -7,6 +7,7 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod assets;
 mod audit;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/authority.rs"]

@@ -7,14 +7,21 @@ use worldflux::{
     plugin::{PackError, PluginFile, PluginManifest, pack, unpack},
     policy::{Host, HostPattern},
     store::{read_record, verify_record},
+    workspace::{FileKind, FileLimits, Format, decode, encode},
 };
 
 /// Panics where what has to hold does not.
 pub(crate) type Reader = fn(&[u8]);
 
 /// A reader, by the name of its corpus.
-pub(crate) const READERS: &[(&str, Reader)] =
-    &[("grants", grants), ("host", host), ("plugin-file", plugin_file), ("plugin-toml", plugin_toml), ("record", record)];
+pub(crate) const READERS: &[(&str, Reader)] = &[
+    ("grants", grants),
+    ("host", host),
+    ("plugin-file", plugin_file),
+    ("plugin-toml", plugin_toml),
+    ("record", record),
+    ("typed-file", typed_file),
+];
 
 /// What a plugin says of itself, as text. It travels unchanged.
 pub(crate) fn plugin_toml(bytes: &[u8]) {
@@ -103,6 +110,27 @@ pub(crate) fn host(bytes: &[u8]) {
         (HostPattern::Below(suffix), _) => {
             let apex: Host = suffix.parse().expect("what is below a name is below a host");
             assert!(!pattern.matches(&apex), "never the name itself");
+        }
+    }
+}
+
+/// A file of a workspace, read as every type that there is. What was read as a document is written and read again as the same.
+pub(crate) fn typed_file(bytes: &[u8]) {
+    let limits = FileLimits { bytes: worldflux::names::Bytes::mebi(1), rows: 1000, values: 10_000, depth: 50 };
+    let _ = decode("file", bytes.to_vec(), None, limits);
+    for kind in FileKind::ALL {
+        let format = Some(Format::plain(kind));
+        let content = match decode("file", bytes.to_vec(), format, limits) {
+            Ok(content) => content,
+            Err(error) => {
+                assert!(error.to_string().starts_with("cannot read `file` as "), "{error}");
+                continue;
+            }
+        };
+        if matches!(kind, FileKind::Json | FileKind::JsonLines | FileKind::Yaml) {
+            let Ok(written) = encode("file", &content, format, limits) else { continue };
+            let wide = FileLimits { values: 100_000, rows: 10_000, ..limits };
+            assert_eq!(decode("file", written, format, wide).expect("what was written can be read"), content);
         }
     }
 }

@@ -43,7 +43,7 @@ fn nowhere(report: &Report, secret: &str) {
         Ok(said) => said.clone(),
         Err(error) => format!("{error} {error:?}"),
     };
-    let talk: String = report.talk.iter().map(|talk| format!("{talk:?}")).collect();
+    let talk = report.talk.iter().map(|talk| format!("{talk:?}")).collect::<Vec<_>>().concat();
     let record = fs::read_to_string(report.place.path().join("record.jsonl")).unwrap();
     for (place, said) in [("the plugin", &answer), ("who listens", &talk), ("the record", &record)] {
         assert!(!said.contains(secret), "{place} has it: {said}");

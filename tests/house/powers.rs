@@ -32,7 +32,14 @@ const POWERS: &[Power] = &[
         &[("sandbox/", "owns every child"), ("run/story.rs", "stops the host itself at a named step, for the tests of a crash")],
     ),
     ("ending this program", &["process::exit(", "process::abort("], &[]),
-    ("the database", &["rusqlite::"], &[("store/", "every row is its business")]),
+    (
+        "the database",
+        &["rusqlite::"],
+        &[
+            ("store/", "every row is its business"),
+            ("workspace/files/", "a file of tables of the user's is read in memory; no row is ours"),
+        ],
+    ),
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],

@@ -16,7 +16,8 @@ use toml::{
 };
 
 use super::{
-    ConfigError, command_line, document::Document, duration, error::Subject, evaluation_spec, narrowing::NarrowingTable, network::NETWORK,
+    ConfigError, assets::AssetTables, command_line, document::Document, duration, error::Subject, evaluation_spec,
+    narrowing::NarrowingTable, network::NETWORK,
 };
 
 /// A run file that was read.
@@ -66,6 +67,9 @@ pub(super) struct RunFile {
     pub(super) task: Option<Spanned<String>>,
     pub(super) client_run_id: Option<Spanned<String>>,
     pub(super) artifacts: ArtifactsTable,
+    pub(super) assets: AssetTables,
+    pub(super) asset_groups: BTreeMap<Spanned<String>, AssetTables>,
+    pub(super) asset_order: Option<Vec<Spanned<String>>>,
     pub(super) environment: EnvironmentTable,
     pub(super) plugin: BTreeMap<Spanned<String>, NarrowingTable>,
 }

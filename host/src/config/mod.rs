@@ -7,10 +7,10 @@
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
 //! Read in order: env, folders; document, foreign, file, `evaluation_spec`, find; overrides, sources, settings, `environment_settings`,
-//! resolve, `resolve_environment`; then what single values mean: duration, `command_line`, variable, place, narrowing, network;
-//! `runtime_settings`; what the user allows: `user_file`,
-//! grants, lock, register, endpoints; last how mistakes are told: error.
+//! resolve, `resolve_environment`; then what single values mean: duration, `command_line`, variable, place, narrowing, network, assets;
+//! `runtime_settings`; what the user allows: `user_file`, grants, lock, register, endpoints; last how mistakes are told: error.
 
+mod assets;
 mod command_line;
 mod document;
 mod duration;

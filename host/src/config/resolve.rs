@@ -93,6 +93,7 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         project: home.to_owned(),
         typed_places: typed_places(overrides),
         files: sources.files.iter().map(|file| file.path().to_owned()).collect(),
+        assets: super::assets::assets(sources)?,
         notes: notes(sources),
         narrowings: narrowing::narrowings(sources)?,
         parts,

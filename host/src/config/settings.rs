@@ -18,7 +18,7 @@ use super::{
 use crate::{
     names::{Bytes, RunId, RuntimeName},
     policy::{Grants, Narrowing, Profile},
-    workspace::GuestPath,
+    workspace::{Asset, GuestPath},
 };
 
 /// One run as it is meant. Every path is absolute, every text is checked.
@@ -77,6 +77,9 @@ pub struct RunSettings {
     pub project: PathBuf,
     /// Which of the places of the run the user typed. The others were named by the project.
     pub typed_places: BTreeSet<Place>,
+    /// The inputs of the run, by name. Not written down with the rest: a URL may be signed.
+    #[serde(skip)]
+    pub assets: BTreeMap<String, Asset>,
     /// What in the files was accepted and does nothing, with the name of the file.
     #[serde(default)]
     pub notes: Vec<String>,

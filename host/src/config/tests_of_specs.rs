@@ -149,7 +149,7 @@ fn a_mistake_is_told_with_its_line_and_with_what_was_meant_in_every_language() {
         let message = message(name, text);
         assert!(message.contains(expected), "{message}");
     }
-    let bomb: String = (1..40).map(|level| format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)).collect();
+    let bomb = (1..40).map(|level| format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)).collect::<Vec<_>>().concat();
     assert!(message("a.yaml", &format!("a0: &a0 [x]\n{bomb}")).contains("it has more than 100000 values"));
     assert!(message("a.yaml", &"[".repeat(500_000)).contains("levels of nesting"));
     assert!(message("a.json", &"[".repeat(500_000)).contains("recursion limit exceeded"));

@@ -38,8 +38,8 @@ pub use ask::Asks;
 pub use confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Network, Places, Profile, View};
 pub use credential::{Credential, CredentialScheme, HeaderName, SecretUse, Word};
 pub use decide::{
-    CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, give_secrets, host_tool, open_folder, open_machine_folders,
-    send_request, start_command, start_program, usable_secrets, use_path,
+    CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, fetch_asset, give_secrets, host_tool, open_folder,
+    open_machine_folders, send_request, start_command, start_program, usable_secrets, use_path,
 };
 pub use denial::{Denial, shell_word};
 pub use device::{Device, DeviceAsk};

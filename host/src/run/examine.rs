@@ -69,7 +69,7 @@ impl Host {
     pub async fn plan(&self, mut settings: RunSettings) -> Result<Plan, RunError> {
         let resolved = self.resolve_for(&settings).await?;
         let name = &resolved.description.name;
-        let runtime_settings = settings.settings_of(name);
+        let runtime_settings = self.name_assets(&mut settings, &resolved.description)?.value(&settings.settings_of(name))?;
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         check_places(self, &mut settings, &resolved.rights)?;
         network::of_command(self, &settings, &resolved.rights).await?;

@@ -22,6 +22,9 @@ impl Story {
     /// believes it.
     pub(super) async fn finish(mut self, mut verdict: Verdict) -> Result<Manifest, RunError> {
         let runtime = self.runtime_section(&mut verdict);
+        if let Err(error) = self.host.remove_assets(&self.question.settings.run_id) {
+            self.note(format!("assets of the run are still there: {error}")).await;
+        }
         let flushed = self.record.flush();
         let settings = self.question.settings.clone();
         let mut manifest = self.manifest(&settings, &verdict, runtime);

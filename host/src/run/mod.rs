@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, prepare, network, index, call, installer,
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, network, index, call, installer,
 //! build, execute, output, remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
@@ -13,6 +13,7 @@
 //!   was killed had built.
 
 mod added;
+mod assets;
 mod build;
 mod call;
 mod cancel;

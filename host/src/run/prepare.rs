@@ -1,6 +1,11 @@
 //! What is made before anything runs: the row, the folders, the record.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt},
+    path::PathBuf,
+};
 
 use super::{error::RunError, host::Host, resolve::Resolved, secrets::hide, step::Step};
 use crate::{
@@ -12,6 +17,7 @@ use crate::{
     sandbox::Stdin,
     secrets::Held,
     store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
+    workspace::WorkspaceError,
 };
 
 /// What a run begins with.
@@ -96,13 +102,18 @@ pub(super) fn check_places(host: &Host, settings: &mut RunSettings, rights: &Rig
 /// The record and the folders of a run that is written down.
 fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved, held: &Held) -> Result<(Record, Folders), RunError> {
     let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?.hiding(hide(held));
-    let folders = Folders::open([
+    let mut places = vec![
         (Folder::Workspace, settings.workspace.clone()),
         (Folder::Source, settings.source.clone()),
         (Folder::Output, settings.output.clone()),
         (Folder::State, host.state.plugin_state_folder(&resolved.description.name)?),
-    ])?;
-    Ok((record, folders))
+    ];
+    if !settings.assets.is_empty() {
+        let path = host.state.layout().assets_of(&settings.run_id);
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(|cause| WorkspaceError::Folder { path: path.clone(), cause })?;
+        places.push((Folder::Assets, path));
+    }
+    Ok((record, Folders::open(places)?))
 }
 
 fn open_stdin(stdin: &config::Stdin) -> Result<Stdin, RunError> {

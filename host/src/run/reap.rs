@@ -98,6 +98,8 @@ impl Host {
 
     /// What became of a run whose host is gone. Its processes are gone too: their supervisor ends them when the host dies.
     fn settle_run(&self, row: &RunRow) -> Result<RunStatus, RunError> {
+        // Perhaps a secret among them. What cannot be removed is no reason not to settle the rest.
+        let _ = self.remove_assets(&row.id);
         let layout = self.state.layout();
         // The host got as far as the manifest and was killed before it could say so.
         if let Ok(manifest) = Manifest::read(&layout.manifest(&row.id)) {

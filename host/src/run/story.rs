@@ -147,13 +147,15 @@ impl Story {
     async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
         host.launcher.prepare(SUPERVISORS, settings.sandbox);
         let resolved = host.resolve_for(&settings).await?;
-        let runtime_settings = settings.settings_of(&resolved.description.name);
+        let named = host.name_assets(&mut settings, &resolved.description)?;
+        let runtime_settings = named.value(&settings.settings_of(&resolved.description.name))?;
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
         let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
         let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
         let held = Arc::new(host.hold(&resolved.rights).await?);
         let prepared = super::prepare::prepare(&host, &mut settings, &resolved, &held)?;
+        host.bring_assets(&settings, &prepared.folders, &resolved.rights, &held).await?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
         super::prepare::keep_question(&host, &question, &held)?;

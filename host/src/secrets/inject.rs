@@ -244,7 +244,7 @@ mod tests {
         let mut parts = request("https://example.amazonaws.com/?Param2=value2&Param1=value1");
         let scheme = credential("as = 'sigv4'\nservice = 'service'\nregion = 'us-east-1'");
         let key = value("AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        let at = SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636);
         inject(&mut parts, &[(&scheme, &key)], b"", at).unwrap();
         assert_eq!(parts.headers["x-amz-date"], "20150830T123600Z");
         assert_eq!(
@@ -260,7 +260,7 @@ mod tests {
         let signed = |key: &str, body: &[u8], header: &'static str| {
             let mut parts = request("https://bucket.example.com/a//b");
             parts.headers.insert("x-amz-meta-x", HeaderValue::from_static(header));
-            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+            let at = SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636);
             inject(&mut parts, &[(&scheme, &value(key))], body, at).unwrap();
             parts.headers
         };

@@ -77,6 +77,47 @@ impl Root {
         }
         Ok(reader.contents)
     }
+
+    /// The names in a folder below this one and what they are, sorted. Every name counts towards `most`.
+    pub(super) fn list(
+        &self,
+        folder: Option<&RelativePath>,
+        seen: &mut usize,
+        most: usize,
+    ) -> Result<Vec<(RelativePath, FileType)>, WorkspaceError> {
+        let opened = match folder.map(|folder| self.open_dir(folder)).transpose() {
+            Ok(opened) => opened,
+            // It went away, or something else stands there by now.
+            Err(WorkspaceError::NotFound { .. } | WorkspaceError::Link { .. }) if folder.is_some() => return Ok(vec![]),
+            Err(error) => return Err(error),
+        };
+        let here = opened.as_ref().unwrap_or(self).folder().as_fd();
+        let failed = |errno: rustix::io::Errno| WorkspaceError::Folder { path: self.path().to_owned(), cause: errno.into() };
+        let mut listed = Vec::new();
+        for entry in Dir::read_from(here).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            *seen += 1;
+            if *seen > most {
+                return Err(self.too_many("names to look at", most));
+            }
+            let path = folder.map_or_else(|| RelativePath::from_os(name), |folder| folder.child(name))?;
+            let kind = match entry.file_type() {
+                // Some file systems do not tell in the listing.
+                FileType::Unknown => match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(status) => FileType::from_raw_mode(status.st_mode),
+                    Err(_) => continue,
+                },
+                kind => kind,
+            };
+            listed.push((path, kind));
+        }
+        listed.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(listed)
+    }
 }
 
 struct Reader<'r> {
@@ -124,7 +165,7 @@ impl Reader<'_> {
         let mut pending = vec![(folder.cloned(), 0_usize)];
         while let Some((folder, level)) = pending.pop() {
             let mut inner = Vec::new();
-            for (path, kind) in self.list(folder.as_ref())? {
+            for (path, kind) in self.root.list(folder.as_ref(), &mut self.names, self.limits.names)? {
                 let fits = glob.is_none_or(|glob| glob.is_match(path.as_path()));
                 match kind {
                     FileType::Directory if level >= self.limits.levels => {
@@ -140,41 +181,6 @@ impl Reader<'_> {
             pending.append(&mut inner);
         }
         Ok(())
-    }
-
-    fn list(&mut self, folder: Option<&RelativePath>) -> Result<Vec<(RelativePath, FileType)>, WorkspaceError> {
-        let opened = match folder.map(|folder| self.root.open_dir(folder)).transpose() {
-            Ok(opened) => opened,
-            // It went away, or something else stands there by now.
-            Err(WorkspaceError::NotFound { .. } | WorkspaceError::Link { .. }) if folder.is_some() => return Ok(vec![]),
-            Err(error) => return Err(error),
-        };
-        let here = opened.as_ref().unwrap_or(self.root).folder().as_fd();
-        let failed = |errno: rustix::io::Errno| WorkspaceError::Folder { path: self.root.path().to_owned(), cause: errno.into() };
-        let mut listed = Vec::new();
-        for entry in Dir::read_from(here).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
-            }
-            self.names += 1;
-            if self.names > self.limits.names {
-                return Err(self.root.too_many("names to look at", self.limits.names));
-            }
-            let path = folder.map_or_else(|| RelativePath::from_os(name), |folder| folder.child(name))?;
-            let kind = match entry.file_type() {
-                // Some file systems do not tell in the listing.
-                FileType::Unknown => match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(status) => FileType::from_raw_mode(status.st_mode),
-                    Err(_) => continue,
-                },
-                kind => kind,
-            };
-            listed.push((path, kind));
-        }
-        listed.sort_by(|(left, _), (right, _)| left.cmp(right));
-        Ok(listed)
     }
 
     fn found(&mut self, path: RelativePath) -> Result<(), WorkspaceError> {

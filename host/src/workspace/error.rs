@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::FileError;
-use crate::names::Bytes;
+use crate::names::{Bytes, Digest};
 
 /// Why a path or a file was not accepted. Paths are shown escaped, so that a name with a newline cannot forge a line of output.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +133,34 @@ pub enum WorkspaceError {
         /// What the system said.
         cause: String,
     },
+    /// An asset cannot be had.
+    #[error("asset `{name}`: {cause}")]
+    Asset {
+        /// Its name.
+        name: String,
+        /// Why.
+        cause: Box<WorkspaceError>,
+    },
+    /// A file is another than it should be.
+    #[error("`{path}` has digest {found}, and should have {expected}")]
+    OtherContent {
+        /// The file.
+        path: String,
+        /// What it has.
+        found: Digest,
+        /// What it should have.
+        expected: Digest,
+    },
+    /// A value names an asset that is not there.
+    #[error("`{placeholder}` names no asset")]
+    NoAsset {
+        /// The placeholder, escaped.
+        placeholder: String,
+        /// A name that was perhaps meant.
+        meant: Option<String>,
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// A file is not what it should be, or cannot become it.
     #[error(transparent)]
     Typed(#[from] FileError),
@@ -158,6 +186,14 @@ impl WorkspaceError {
             Self::Link { .. } => Some("put a copy of the file in place of the link".into()),
             Self::HardLinked { .. } => Some("put a copy of the file in place of the hard link".into()),
             Self::Typed(error) => error.hint(),
+            Self::Asset { cause, .. } => cause.hint(),
+            Self::OtherContent { .. } => Some("look at what changed, and write the new digest down if it is meant".into()),
+            Self::NoAsset { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
+            Self::NoAsset { known, placeholder, .. } if known.is_empty() => {
+                let name = placeholder.trim_start_matches("{{static:").trim_end_matches("}}");
+                Some(format!("name it in the run file, as in `[assets.{name}]` with `file = \"PATH\"`"))
+            }
+            Self::NoAsset { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::AlreadyPrepared { .. } => Some("reset it instead, or prepare another".into()),
             Self::NotPrepared { .. } => Some("prepare it first".into()),
             Self::CleanedUp { .. } => Some("make another".into()),

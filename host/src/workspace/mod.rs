@@ -6,9 +6,10 @@
 //!
 //! Never: decides who may open what (policy does), or joins a stranger's path to a folder as text.
 //! Callers: imports, run; config and engine, for guest paths in settings and in answers.
-//! Read in order: `relative_path`, `guest_path`, contain, root, copy, contents, empty, files,
-//! inputs, lifecycle, error.
+//! Read in order: `relative_path`, `guest_path`, contain, root, copy, replacement; files; contents, inputs, empty, lifecycle, assets,
+//! placeholders; error.
 
+mod assets;
 mod contain;
 mod contents;
 mod copy;
@@ -18,6 +19,7 @@ mod files;
 mod guest_path;
 mod inputs;
 mod lifecycle;
+mod placeholders;
 mod relative_path;
 mod replacement;
 mod root;
@@ -26,6 +28,7 @@ mod tests;
 #[cfg(test)]
 mod tests_of_contents;
 
+pub use assets::{Asset, AssetSource, AssetUrl, Inside, LARGEST_ASSET, TESTS as ASSETS_FOR_TESTS};
 pub use contents::{Body, ContentLimits, Contents};
 pub use copy::CopiedFile;
 pub use empty::Left;
@@ -38,6 +41,7 @@ pub(crate) use files::{YamlNode, YamlValue, yaml_scalar, yaml_tree};
 pub use guest_path::GuestPath;
 pub use inputs::{InputFile, Placed};
 pub use lifecycle::{Cleanup, Workspace};
+pub use placeholders::Placeholders;
 pub use relative_path::RelativePath;
 pub use replacement::Replacement;
 pub use root::{HardLinks, Root};

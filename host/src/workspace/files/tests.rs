@@ -153,7 +153,11 @@ fn a_database_that_was_left_in_write_ahead_mode_is_read() {
     let path = place.path().join("w.db");
     let database = rusqlite::Connection::open(&path).unwrap();
     database.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a INTEGER, b GENERATED ALWAYS AS (a * 2)); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t;").unwrap();
+    let root = Root::open(place.path()).unwrap();
+    let busy = root.read_typed(&"w.db".parse().unwrap(), None, LIMITS).unwrap_err().to_string();
+    assert!(busy.contains("cannot read `w.db` as SQLite: changes of it still stand in `w.db-wal`"), "{busy}");
     database.close().unwrap();
+    assert!(root.read_typed(&"w.db".parse().unwrap(), None, LIMITS).is_ok());
     let Content::Tables(tables) = read("w.db", &std::fs::read(&path).unwrap()).unwrap() else { unreachable!() };
     assert_eq!(tables.keys().collect::<Vec<_>>(), ["t"]);
     assert_eq!(tables["t"].records(), [json!({ "a": 1 })], "what is computed is left out");
@@ -267,7 +271,7 @@ fn a_small_file_that_means_much_meets_a_limit() {
         assert!(matches!(error, FileError::TooMuch { .. }), "{error}");
         assert!(error.to_string().ends_with("it has more than 1 MiB"), "{error}");
     }
-    let aliases: String = (1..30).map(|level| format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)).collect();
+    let aliases = (1..30).map(|level| format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)).collect::<Vec<_>>().concat();
     for (name, content, limit) in [
         ("a.yaml", format!("a0: &a0 [x]\n{aliases}"), "values"),
         ("a.json", "[".repeat(50) + &"]".repeat(50), "20 levels of nesting"),
@@ -359,7 +363,9 @@ proptest! {
     #[test]
     fn any_csv_is_written_again_with_every_cell_as_it_was(rows in proptest::collection::vec(proptest::collection::vec("[a-z0-9 ,\"\n.+-]{0,6}", 2), 1..6)) {
         let mut writer = csv::Writer::from_writer(vec![]);
-        rows.iter().for_each(|row| writer.write_record(row).unwrap());
+        for row in &rows {
+            writer.write_record(row).unwrap();
+        }
         let bytes = writer.into_inner().unwrap();
         let content = read("a.csv", &bytes).unwrap();
         prop_assert_eq!(write("a.csv", &content), bytes);

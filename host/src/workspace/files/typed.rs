@@ -48,7 +48,25 @@ impl Root {
     /// Read a file as what it is; see [`decode`].
     pub fn read_typed(&self, path: &RelativePath, format: Option<Format>, limits: FileLimits) -> Result<Content, WorkspaceError> {
         let bytes = self.read(path, HardLinks::Refuse, limits.bytes)?;
-        Ok(decode(&path.to_string(), bytes, format, limits)?)
+        let format = format.unwrap_or_else(|| Format::of(&path.to_string(), &bytes));
+        let content = decode(&path.to_string(), bytes, Some(format), limits)?;
+        if matches!(content, Content::Tables(_)) {
+            self.has_no_log(path).map_err(|trouble| trouble.reading(&path.to_string(), format))?;
+        }
+        Ok(content)
+    }
+
+    /// Whether a database is whole without the log of its changes, which is another file.
+    fn has_no_log(&self, path: &RelativePath) -> Result<(), Trouble> {
+        let mut log = path.as_path().as_os_str().to_owned();
+        log.push("-wal");
+        let Ok(log) = RelativePath::from_os(&log) else { return Ok(()) };
+        match self.open_file(&log, HardLinks::Take).and_then(|file| file.metadata().map_err(|cause| self.system("look at", &log, cause))) {
+            Ok(status) if status.len() > 0 => {
+                Err(Trouble::new(format!("changes of it still stand in `{log}`: whoever writes to it has to close it first")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Write a file as what it is to be, see [`encode`]; folders are made as needed, and what stood there is replaced in one step.
