@@ -48,8 +48,9 @@ fn read_unseen(output: Output, question: &str) -> io::Result<Option<Vec<u8>>> {
     let mut unseen = seen.clone();
     unseen.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     unseen.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
-    output.ask(question);
+    // Before the question: whoever answers it at once is not shown what was typed.
     tcsetattr(&stdin, OptionalActions::Flush, &unseen)?;
+    output.ask(question);
     let line = read_line(&mut stdin.lock(), CTRL_C);
     tcsetattr(&stdin, OptionalActions::Flush, &seen)?;
     output.ask("\n");

@@ -37,6 +37,8 @@ impl Init {
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
+                // Held open here, it would never be at its end for this process, and a supervisor that is gone would be waited for.
+                drop(control);
                 live(&other, network);
                 // SAFETY: ends this process at once, as meant: what is on its stack belongs to the supervisor.
                 unsafe { libc::_exit(0) }
