@@ -13,8 +13,10 @@ use serde_json::json;
 use worldflux::plugin::pack;
 
 use crate::{
-    guests::guest,
-    kit::{Answer, Going, Place, command_line, descendants, files, mark, state, text, until},
+    authority::Authority,
+    guests::{guest, rogue_that_asks},
+    kit::{Answer, Going, Place, command_line, descendants, files, mark, marked, state, text, until},
+    origin::{Origin, text as answer_with},
 };
 
 const BARE: &str = "[plugin]\nname = 'bare'\nversion = '0.1.0'\nprotocol = 'worldflux:runtime@0.1.0'\nsummary = 'runs commands'\n\
@@ -226,6 +228,35 @@ fn a_command_without_the_grant_has_nothing_of_it() {
     assert!(answer.text().contains("has nothing"), "{}", answer.text());
     let told = place.type_in(["runtime", "doctor", "bare"]);
     assert!(told.text().contains("worldflux plugin grant bare --secret hf-token"), "{}", told.text());
+}
+
+/// SE03, SE04
+#[test]
+fn a_secret_that_went_into_a_request_is_nowhere_on_this_machine_but_where_it_is_kept() {
+    let place = Place::new();
+    let (secret, authority) = (mark(), Authority::new());
+    let origin = Origin::start_tls(&authority.issue("api.test.net"), |seen, stream| answer_with(stream, "200 OK", &seen.head));
+    place.write("rogue.wasm", rogue_that_asks(IN_A_REQUEST));
+    place.type_in(["plugin", "add", "rogue.wasm", "--all-asked"]).expect(0);
+    let address = origin.address.to_string();
+    let ca = authority.file().display().to_string();
+    place.type_in(["endpoint", "add", "api.test.net", "--at", &address, "--ca", &ca]).expect(0);
+    set(&place, "api-token", &secret);
+    let echo = "start=http:GET https://api.test.net/echo";
+    let script = "echo ready; until [ -e go ]; do sleep 0.02; done";
+    let line = ["run", "--runtime", "rogue", "--run-id", "sent", "--set", echo, "--", "sh", "-c", script];
+    let mut going = Going::start(&mut place.command(line));
+    assert_eq!(going.line(), "ready\n", "{}", going.told());
+    let seen = origin.seen();
+    assert_eq!((seen.len(), seen[0].header("authorization")), (1, Some(&*format!("Bearer {secret}"))));
+    assert_eq!(marked(&secret, &[]), Vec::<String>::new(), "no process has it among its arguments or variables");
+    nowhere_below(place.state().parent().unwrap(), &secret);
+    place.write("go", "");
+    let answer = going.end().expect(0);
+    assert!(!answer.stderr.contains(&secret) && answer.stderr.contains(&format!("authorization: Bearer {}", "*".repeat(secret.len()))));
+    nowhere_below(place.state().parent().unwrap(), &secret);
+    let audit = place.type_in(["plugin", "audit", "sent"]).expect(0);
+    assert!(audit.text().contains("secrets   api-token"), "{}", audit.text());
 }
 
 #[test]

@@ -86,6 +86,7 @@ const POWERS: &[Power] = &[
         "the values of secrets",
         &[".reveal()"],
         &[
+            ("egress/proxy/password.rs", "asks a program of the sandbox for its own"),
             ("secrets/", "keeps them, puts them into requests and hides them"),
             ("run/execute.rs", "puts them into a variable of the user's command"),
         ],

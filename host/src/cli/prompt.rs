@@ -1,6 +1,6 @@
-//! Questions to a person. Nothing but a `y` is a yes.
+//! Questions to a person, of which nothing but a `y` is a yes, and values that are not shown.
 
-use std::io::{self, BufRead, IsTerminal as _};
+use std::io::{self, BufRead, IsTerminal as _, Read as _};
 
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, tcflush, tcgetattr, tcsetattr};
 
@@ -38,6 +38,13 @@ pub(super) fn unseen(output: Output, question: &str) -> Option<io::Result<Option
         return None;
     }
     Some(read_unseen(output, question))
+}
+
+/// What comes through a pipe, up to `most` bytes.
+pub(super) fn piped(most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The keys that end or stop a program do not here: it would leave a terminal behind that shows nothing. Ctrl-C ends the line instead.

@@ -1,7 +1,5 @@
 //! `worldflux secret`.
 
-use std::io::{self, Read as _};
-
 use serde::Serialize;
 use serde_json::json;
 
@@ -44,10 +42,8 @@ async fn set(context: &Context, name: &SecretName, store: Option<StoreChoice>) -
         Some(Ok(None)) => return Ok(Exit::Interrupted),
         Some(Err(cause)) => return Err(RunError::Stdin { path: "the terminal".into(), cause }),
         None => {
-            let mut bytes = Vec::new();
-            let mut stdin = io::stdin().lock().take(LONGEST.0 + 3);
-            stdin.read_to_end(&mut bytes).map_err(|cause| RunError::Stdin { path: "standard input".into(), cause })?;
-            bytes
+            // One more than it may have, and a line feed: so that one that is too long is told as that.
+            prompt::piped(LONGEST.0 + 3).map_err(|cause| RunError::Stdin { path: "standard input".into(), cause })?
         }
     };
     let value = SecretValue::typed(name, bytes)?;
