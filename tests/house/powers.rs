@@ -89,6 +89,7 @@ const POWERS: &[Power] = &[
             ("egress/proxy/password.rs", "asks a program of the sandbox for its own"),
             ("secrets/", "keeps them, puts them into requests and hides them"),
             ("run/execute.rs", "puts them into a variable of the user's command"),
+            ("run/assets.rs", "puts one into a file that only the command of the user finds"),
         ],
     ),
     ("the keyring of the operating system", &["secret_service::"], &[("secrets/keyring.rs", "keeps values there")]),

@@ -65,7 +65,10 @@ impl Story {
                 Err(error) => (watch.missed(&error), Err(error.to_string())),
             };
             match ended {
-                Ok(Some(ending)) => return watch.close(ending),
+                Ok(Some(ending)) => {
+                    self.tell_found(&mut watch).await;
+                    return watch.close(ending);
+                }
                 Ok(None) => self.tell_found(&mut watch).await,
                 Err(why) if watch.is_lost(self.question.settings.grace) => return watch.close(lost(started_at, &why)),
                 Err(why) => self.tell_unknown(&mut watch, &why).await,

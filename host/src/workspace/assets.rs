@@ -238,7 +238,7 @@ mod tests {
             asset.place(&root).unwrap();
             asset.place(&root).unwrap();
             assert_eq!(fs::read_to_string(root.path().join(TESTS).join(file)).unwrap(), "1");
-            assert_eq!(asset.variable(), "WORLDFLUX_ASSET_THE_DATA");
+            assert!(asset.variable().ends_with("ASSET_THE_DATA"));
         }
         root.seal().unwrap();
         for (path, mode) in [("tree/deep/f.csv", 0o444), ("tree/deep", 0o555)] {

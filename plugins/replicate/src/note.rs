@@ -14,6 +14,9 @@ use worldflux_plugin::{AtPath as _, Failure, context::Context};
 
 use crate::handle::{Handle, Kind};
 
+/// How long what a run made is remembered after its end: longer than any two clocks differ by which it could be taken for new.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Note {
@@ -69,9 +72,23 @@ impl Note {
         fs::rename(&new, &path).at(&path)
     }
 
-    pub(crate) fn remove(context: &Context) -> Result<(), Failure> {
-        let path = path(context);
-        match fs::remove_file(&path) {
+    /// The run is over. What it made is remembered for a while: the clocks do not tell it from what a run makes that comes right after.
+    pub(crate) fn retire(&self, context: &Context) -> Result<(), Failure> {
+        let (path, past) = (path(context), past(context));
+        fs::create_dir_all(&past).at(&past)?;
+        for entry in fs::read_dir(&past).into_iter().flatten().flatten() {
+            let age = entry.metadata().and_then(|status| status.modified()).ok().and_then(|at| at.elapsed().ok());
+            if age.is_some_and(|age| age > REMEMBERED) {
+                // One that stays is only remembered for longer.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        let left = if self.id.is_some() {
+            fs::rename(&path, past.join(format!("{}.json", context.run.run_id)))
+        } else {
+            fs::remove_file(&path)
+        };
+        match left {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&path),
             _ => Ok(()),
         }
@@ -82,10 +99,11 @@ impl Note {
         self.id.as_deref().map(|id| Handle::new(self.kind, id)).transpose()
     }
 
-    /// The ids that other runs have.
+    /// The ids that other runs have, or had a while ago.
     pub(crate) fn of_others(context: &Context) -> BTreeSet<String> {
         let own = path(context);
-        let entries = fs::read_dir(folder(context)).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = [folder(context), past(context)];
+        let entries = folders.into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
         let notes = entries.filter(|path| *path != own).filter_map(|path| serde_json::from_slice::<Self>(&fs::read(path).ok()?).ok());
         notes.filter_map(|note| note.id).collect()
     }
@@ -93,6 +111,10 @@ impl Note {
 
 fn folder(context: &Context) -> PathBuf {
     PathBuf::from(&context.folders.state.guest).join("runs")
+}
+
+fn past(context: &Context) -> PathBuf {
+    PathBuf::from(&context.folders.state.guest).join("past")
 }
 
 /// A run id is safe in a path: the protocol says so.

@@ -24,12 +24,13 @@ pub(crate) fn cancel(handle: &Handle) -> Result<(), Failure> {
 
 /// End what the run has made, also where its id never came, and remove the files that were sent for it.
 pub(crate) fn release(context: &Context) -> Result<Release, Failure> {
-    let Some(note) = Note::read(context)? else { return Ok(Release::because("nothing was made")) };
+    let Some(mut note) = Note::read(context)? else { return Ok(Release::because("nothing was made")) };
     let handle = match (note.handle()?, &note.asked) {
         (Some(handle), _) => Some(handle),
         (None, Some(asked)) => create::find(context, note.kind, asked)?.map(|found| Handle::new(note.kind, &found.id)).transpose()?,
         (None, None) => None,
     };
+    note.id = handle.as_ref().map(|handle| handle.id.clone());
     let evidence = match handle {
         Some(handle) => end(&handle)?,
         None => format!("no {} was made", note.kind.word()),
@@ -43,7 +44,7 @@ pub(crate) fn release(context: &Context) -> Result<Release, Failure> {
             log::warning(&failure.message);
         }
     }
-    Note::remove(context)?;
+    note.retire(context)?;
     Ok(Release::because(evidence))
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Never: reads what goes through a tunnel beyond its first message, keeps a connection for another child, knows what a record is.
 //! Callers: imports, for every child that may reach hosts by name.
-//! Read in order: password, watcher, rules, server, answer, tunnel with hello, forward, meter.
+//! Read in order: limits, password, watcher, rules, server, answer, tunnel with hello, forward, meter.
 
 mod answer;
 mod forward;

@@ -1,4 +1,8 @@
-//! The decisions: the only place that makes permits, a file per noun.
+//! The decisions: the only place that makes permits.
+//!
+//! Never: acts, or decides by anything but its arguments.
+//! Callers: whoever needs a permit, by the names that policy hands on.
+//! Read in order, a file for each noun: folder, process, reach, secret.
 
 mod folder;
 mod process;
