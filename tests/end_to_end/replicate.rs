@@ -219,7 +219,7 @@ fn text_comes_while_the_model_tells_it() {
             assert!(!line.is_empty(), "{}", going.told());
             let event: Value = serde_json::from_str(&line).unwrap();
             lines.push(line);
-            if event["type"] == "stdout" {
+            if event["event"] == "stdout" {
                 break;
             }
         }
