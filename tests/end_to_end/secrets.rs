@@ -95,7 +95,7 @@ fn a_secret_is_kept_for_its_owner_alone_and_only_its_name_is_shown() {
     place.type_in(["secret", "remove", "hf-token"]).expect(2);
     let mut environment = place.command(["secret", "list", "--json"]);
     let json = crate::kit::answer(environment.env("HF_TOKEN", &secret)).expect(0).json();
-    assert_eq!(json, json!([{ "name": "hf-token", "kept_in": "variable", "place": "HF_TOKEN", "granted_to": ["bare"] }]));
+    assert_eq!(json[0], json!({ "name": "hf-token", "kept_in": "variable", "place": "HF_TOKEN", "granted_to": ["bare"] }));
 }
 
 /// Types a line at a terminal of its own once a question is shown, and says whether the terminal shows again afterwards what is typed.

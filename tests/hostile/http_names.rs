@@ -91,7 +91,8 @@ fn a_name_means_the_address_that_was_checked_and_no_other() {
     assert_eq!(reached.load(Ordering::SeqCst), 0);
     names.set("rebound.test", &["127.0.0.1"]);
     names.asked();
-    assert!(get("127.0.0.0/8").starts_with("ok: 200 "));
+    let told = get("127.0.0.0/8");
+    assert!(told.starts_with("ok: 200 "), "{told}");
     assert_eq!(reached.load(Ordering::SeqCst), 1);
     let asked = names.asked();
     assert_eq!(

@@ -117,7 +117,7 @@ fn every_key_of_the_earlier_system_has_its_place() {
 #[test]
 fn a_mistake_is_told_with_its_line_and_with_what_was_meant_in_every_language() {
     for (name, text, expected) in [
-        ("a.yaml", "environment:\n  enviro: {}\n  evn:\n    A: b\n", "a.yaml:2:3: unknown key `environment.enviro`"),
+        ("a.yaml", "environment:\n  evn:\n    A: b\n", "a.yaml:2:3: unknown key `environment.evn` | did you mean `environment.env`?"),
         ("a.yaml", "runtim: local\n", "a.yaml:1:1: unknown key `runtim` | did you mean `runtime`?"),
         (
             "a.yml",

@@ -267,6 +267,6 @@ impl wit::Host for TransferContext {
     async fn download(&mut self, request: wit::DownloadRequest) -> Result<wit::Downloaded, wire::Failure> {
         let arrived = self.fetch(request).await.map_err(to_wire_failure)?;
         let Arrived { size, sha256, content_type } = arrived;
-        Ok(wit::Downloaded { size, sha256: sha256.hex(), content_type })
+        Ok(wit::Downloaded { size, sha256: sha256.hex(), content_type, details: vec![] })
     }
 }

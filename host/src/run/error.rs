@@ -148,7 +148,7 @@ impl RunError {
                 "work in a folder of its own, or name what is meant yourself, with `--workspace DIR`, `--output DIR` or `--stdin FILE`"
                     .into(),
             ),
-            Self::Folder(_) => Some("check that the folder exists and that you may open it".into()),
+            Self::Folder(error) => error.hint().or_else(|| Some("check that the folder exists and that you may open it".into())),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
             Self::Network { cure, .. } => Some(cure.clone()),

@@ -214,7 +214,7 @@ mod tests {
         let uv = ("UV_DEFAULT_INDEX", "corp=http://index.lan/simple");
         assert_eq!(reached(&[]), DEFAULT);
         assert_eq!(reached(&[pip]), ["files.pythonhosted.org", "index.example:8443", "pypi.org"], "uv knows nothing of it");
-        assert_eq!(reached(&[pip, uv]), ["http://index.lan", "index.example:8443"]);
+        assert_eq!(reached(&[pip, uv]), ["index.example:8443", "http://index.lan"]);
         assert_eq!(reached(&[("PIP_NO_INDEX", "1"), ("UV_OFFLINE", "true")]), Vec::<String>::new());
         let more = ("PIP_EXTRA_INDEX_URL", "https://download.pytorch.org/whl/cpu https://b.test");
         let all = ["b.test", "download-r2.pytorch.org", "download.pytorch.org", "files.pythonhosted.org", "pypi.org"];

@@ -83,11 +83,8 @@ impl Note {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        let left = if self.id.is_some() {
-            fs::rename(&path, past.join(format!("{}.json", context.run.run_id)))
-        } else {
-            fs::remove_file(&path)
-        };
+        let left =
+            if self.id.is_some() { fs::rename(&path, past.join(format!("{}.json", context.run.run_id))) } else { fs::remove_file(&path) };
         match left {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&path),
             _ => Ok(()),

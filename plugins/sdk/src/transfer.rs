@@ -54,9 +54,9 @@ impl Download {
     /// Fetch it. Safe to repeat; answers once it is there and whole. A redirect is not followed.
     pub fn fetch(&self) -> Result<Downloaded, Failure> {
         let headers = self.headers.iter().map(|(name, value)| Variable::new(name, value)).collect();
-        let request =
-            wit::DownloadRequest { url: self.url.clone(), headers, to: self.to.clone(), most: self.most, sha256: self.sha256.clone() };
-        let wit::Downloaded { size, sha256, content_type } = wit::download(&request)?;
+        let Self { url, to, most, sha256, .. } = self.clone();
+        let request = wit::DownloadRequest { url, headers, to, most, sha256, details: vec![] };
+        let wit::Downloaded { size, sha256, content_type, .. } = wit::download(&request)?;
         Ok(Downloaded { size, sha256, content_type })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Never: acts, or decides by anything but its arguments.
 //! Callers: whoever needs a permit, by the names that policy hands on.
-//! Read in order, a file for each noun: folder, process, reach, secret.
+//! Read in order: folder, process, reach, secret.
 
 mod folder;
 mod process;

@@ -9,6 +9,13 @@ use serde_json::Value;
 
 use super::{Column, ColumnKind, Table, bytes_of, error::Trouble, float_of, limits::Budget};
 
+/// The line in which a row begins. What the library knows is where the one before ended: empty lines may come between.
+fn line_of(text: &str, at: &csv::Position) -> u64 {
+    let rest = usize::try_from(at.byte()).ok().and_then(|at| text.as_bytes().get(at..)).unwrap_or_default();
+    let between = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count();
+    at.line() + between as u64
+}
+
 pub(super) fn read(text: &str, delimiter: u8, budget: &mut Budget) -> Result<Table, Trouble> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut records = reader.records();
@@ -17,7 +24,7 @@ pub(super) fn read(text: &str, delimiter: u8, budget: &mut Budget) -> Result<Tab
     let mut rows: Vec<Vec<String>> = Vec::new();
     for record in records {
         let record = record.map_err(|error| trouble(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| line_of(text, at));
         let counted = budget.row().and_then(|()| record.iter().try_for_each(|cell| budget.value(cell.len())));
         counted.map_err(|trouble| trouble.in_line(line))?;
         if record.len() != names.len() {

@@ -269,7 +269,7 @@ fn a_small_file_that_means_much_meets_a_limit() {
         let small = FileLimits { bytes: Bytes::mebi(1), ..LIMITS };
         let error = decode(&format!("a.txt.{around}"), bomb, None, small).unwrap_err();
         assert!(matches!(error, FileError::TooMuch { .. }), "{error}");
-        assert!(error.to_string().ends_with("it has more than 1 MiB"), "{error}");
+        assert!(error.to_string().ends_with("it has more than 1.0 MiB"), "{error}");
     }
     let aliases = (1..30).map(|level| format!("a{level}: &a{level} [*a{}, *a{}]\n", level - 1, level - 1)).collect::<Vec<_>>().concat();
     for (name, content, limit) in [
