@@ -45,8 +45,12 @@ pub(crate) fn yaml_tree(text: &str, limits: FileLimits) -> Result<Option<YamlNod
 pub(super) fn tree(text: &str, budget: &mut Budget) -> Result<Option<YamlNode>, Trouble> {
     let mut builder = Builder { offsets: Offsets { text, character: 0, byte: 0 }, open: vec![], anchors: HashMap::new(), root: None };
     for event in Parser::new_from_str(text) {
-        let (event, span) =
-            event.map_err(|error| Trouble::new(error.info()).at(error.marker().line() as u64, error.marker().col() as u64 + 1))?;
+        let (event, span) = event.map_err(|error| {
+            // Its own limit is met before the first event comes where all brackets stand in one line.
+            let is_deep = error.info().contains("recursion limit");
+            let deep = if is_deep { budget.at_depth(usize::MAX).err() } else { None };
+            deep.unwrap_or_else(|| Trouble::new(error.info())).at(error.marker().line() as u64, error.marker().col() as u64 + 1)
+        })?;
         builder.take(event, span, budget).map_err(|trouble| trouble.at(span.start.line() as u64, span.start.col() as u64 + 1))?;
     }
     Ok(builder.root)
