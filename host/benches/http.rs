@@ -11,26 +11,29 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use bytes::Bytes;
+use futures_util::stream;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody, combinators::BoxBody};
 use hyper::{body::Incoming, client, server, service::service_fn};
 use hyper_util::rt::TokioIo;
-use kit::{Bound, Measured, Table, clock, in_turns};
+use kit::{Bound, Measured, Table, clock, in_turns, process};
 use serde_json::json;
 use tokio::{net::TcpStream, runtime::Runtime, time::Instant};
 use worldflux::{
     egress::{Client, Dialer},
     engine::{CompiledCache, Compiler, Engine, Plugin},
-    imports::{Call, Children},
+    imports::{Call, Children, Folders},
     names::{Export, RunId},
     plugin::PluginFile,
-    policy::{Grants, Limits, Origin, Rate, Rights},
+    policy::{Folder, Grants, Limits, Origin, Rate, Rights},
     sandbox::Launcher,
     store::Record,
 };
@@ -39,6 +42,15 @@ const TURNS: usize = 20;
 
 /// Requests in one turn, so that making the instance does not count.
 const REQUESTS: u32 = 1_000;
+
+/// The file that is fetched, in bytes.
+const LARGE: u64 = 1 << 30;
+
+/// How often it is fetched each way.
+const DOWNLOADS: usize = 5;
+
+/// What the server writes at once.
+const PIECE: Bytes = Bytes::from_static(&[b'x'; 1 << 18]);
 
 /// Requests after which the memory is looked at.
 const MANY: u32 = 10_000;
@@ -57,8 +69,33 @@ fn main() -> Result<()> {
     let amount = format!("{} KiB before, {} KiB after", before >> 10, after >> 10);
     let grown = after.saturating_sub(before);
     table.add_amount("memory over 10,000 requests", &amount, "<= 8 MiB more", grown <= GROWTH);
+    if process(&mut Command::new("curl").arg("--version")).is_ok() {
+        table.add("1 GiB into a file of the run", "curl -o", &download(&runtime, &guest, address, place.path())?, Bound::Ratio(1.0 / 0.7));
+    } else {
+        table.add_amount("1 GiB into a file of the run", "no curl here to compare with", "<= 1.43", false);
+    }
     table.print();
     Ok(())
+}
+
+/// A file that the host fetches for a plugin, and the same file by curl.
+fn download(runtime: &Runtime, guest: &Guest, address: SocketAddr, place: &Path) -> Result<Measured> {
+    let output = place.join("output");
+    std::fs::create_dir_all(&output)?;
+    let ours = || {
+        let fetched = clock(|| runtime.block_on(guest.download(&output)));
+        ensure!(std::fs::metadata(output.join("file"))?.len() == LARGE, "not all of it is there");
+        std::fs::remove_file(output.join("file"))?;
+        fetched
+    };
+    let file = output.join("curl");
+    let curl = || {
+        let url = format!("http://{address}/large");
+        let fetched = process(Command::new("curl").args(["-sS", "-o"]).arg(&file).arg(&url));
+        std::fs::remove_file(&file)?;
+        fetched
+    };
+    in_turns(DOWNLOADS, ours, curl)
 }
 
 fn request(runtime: &Runtime, guest: &Guest, address: SocketAddr) -> Result<Measured> {
@@ -110,13 +147,21 @@ fn serve() -> Result<SocketAddr> {
             loop {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                let hello =
-                    service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("hello")))) });
-                tokio::spawn(server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), hello));
+                let answer = service_fn(|request: Request<Incoming>| async move { answer(&request) });
+                tokio::spawn(server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
             }
         })
     });
     Ok(address)
+}
+
+fn answer(request: &Request<Incoming>) -> Result<Response<BoxBody<Bytes, Infallible>>> {
+    if request.uri().path() != "/large" {
+        return Ok(Response::new(Full::new(Bytes::from("hello")).boxed()));
+    }
+    let pieces = usize::try_from(LARGE)? / PIECE.len();
+    let frames = stream::iter((0..pieces).map(|_| Ok(Frame::data(PIECE))));
+    Ok(Response::builder().header("content-length", LARGE).body(StreamBody::new(frames).boxed())?)
 }
 
 /// A plugin that sends requests, and all that the host puts around it.
@@ -143,6 +188,16 @@ impl Guest {
         let findings = self.engine.doctor(&self.plugin, self.call()?, &settings).await?;
         let said = findings.first().map(|finding| finding.message.clone()).ok_or_else(|| anyhow!("it says nothing"))?;
         ensure!(said.starts_with("ok: 200 "), "{said}");
+        Ok(())
+    }
+
+    async fn download(&self, output: &Path) -> Result<()> {
+        let settings = json!({ "doctor": "download:http://allowed.test/large" });
+        let folders = Arc::new(Folders::open([(Folder::Output, output.to_owned())])?);
+        let call = Call { folders, ..self.call()? };
+        let findings = self.engine.doctor(&self.plugin, call, &settings).await?;
+        let said = findings.first().map(|finding| finding.message.clone()).ok_or_else(|| anyhow!("it says nothing"))?;
+        ensure!(said.starts_with(&format!("ok: {LARGE} ")), "{said}");
         Ok(())
     }
 

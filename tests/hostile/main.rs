@@ -48,3 +48,4 @@ mod started;
 mod storms;
 mod time;
 mod tools;
+mod transfer;

@@ -140,11 +140,7 @@ impl TransferContext {
         }
         let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.map(|text| scrubber.text(text).into_owned());
-        let (size, sha256) = self.keep(&mut download, &order.to).await?;
-        if let Some(expected) = order.sha256.filter(|expected| *expected != sha256) {
-            let message = format!("{url} is not what was expected: its SHA-256 is {sha256}, and should be {expected}");
-            return Err(Failure::new(Cause::Conflict, message));
-        }
+        let (size, sha256) = self.keep(&mut download, &url, &order.to, order.sha256).await?;
         Ok(Arrived { size, sha256, content_type })
     }
 
@@ -158,7 +154,7 @@ impl TransferContext {
     }
 
     /// Write what comes, without the secrets of the run, into the file, while the next piece comes.
-    async fn keep(&self, download: &mut Download, to: &GuestPath) -> Result<(u64, Digest), Failure> {
+    async fn keep(&self, download: &mut Download, url: &str, to: &GuestPath, expected: Option<Digest>) -> Result<(u64, Digest), Failure> {
         let invalid = |expected: &str| Failure::invalid("to", to, expected);
         let inside = to.inside().cloned().ok_or_else(|| invalid("a file in the folder"))?;
         if self.folders.root(to.folder()).is_none() {
@@ -167,7 +163,14 @@ impl TransferContext {
         self.gate.usage().make(inside.names().count()).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         let (pieces, queue) = mpsc::channel(WAITING);
         let (folders, usage, folder) = (self.folders.clone(), self.gate.usage().clone(), to.folder());
-        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue));
+        let other = format!("{url} is not what was expected: its SHA-256");
+        let check = move |found: Digest| match expected {
+            Some(expected) if expected != found => {
+                Err(Failure::new(Cause::Conflict, format!("{other} is {found}, and should be {expected}")))
+            }
+            _ => Ok(()),
+        };
+        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue, check));
         let (label, total) = (to.to_string(), download.size());
         let (mut done, mut told) = (0, Clock::now());
         let mut scrub = ScrubStream::new(self.held.scrubber().clone());
@@ -212,6 +215,7 @@ fn write(
     inside: &RelativePath,
     usage: &Arc<super::usage::Usage>,
     mut pieces: mpsc::Receiver<Piece>,
+    check: impl FnOnce(Digest) -> Result<(), Failure>,
 ) -> Result<(u64, Digest), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Cause::Other, format!("the file cannot be written: {error}"));
     let root = folders.root(folder).ok_or_else(|| failed(&"its folder is gone"))?;
@@ -221,8 +225,11 @@ fn write(
     let (mut size, mut digester) = (0_u64, Digester::default());
     while let Some(piece) = pieces.blocking_recv() {
         let Piece::Some(piece) = piece else {
+            let sha256 = digester.finish();
+            // What stands there stays where this is something else.
+            check(sha256)?;
             replacement.commit().map_err(|error| failed(&error))?;
-            return Ok((size, digester.finish()));
+            return Ok((size, sha256));
         };
         size += piece.len() as u64;
         growth.up_to(size).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;

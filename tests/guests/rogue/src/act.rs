@@ -1,7 +1,7 @@
 //! Acts: what is tried, and what came of it.
 
 use crate::{
-    broken, files, http, network, processes, resources,
+    broken, files, http, network, processes, resources, transfer,
     wit::worldflux::runtime::{
         log::{self, Level},
         secrets,
@@ -79,6 +79,7 @@ fn try_act(behaviour: &str) -> Option<String> {
         "udp" => network::udp(),
         "listen" => network::listen(),
         "http" => http::http(value),
+        "download" => transfer::download(value),
 
         "output" => processes::output(value),
         "output-with" => processes::output_with(value),

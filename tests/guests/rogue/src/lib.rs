@@ -18,6 +18,7 @@ mod network;
 mod processes;
 mod resources;
 mod settings;
+mod transfer;
 
 mod wit {
     wit_bindgen::generate!({ path: "../../../wit", world: "runtime-plugin", generate_all, pub_export_macro: true, default_bindings_module: "crate::wit" });
