@@ -148,7 +148,16 @@ impl Deeds {
                 if changes { self.wrote.add(path) } else { self.read.add(path) }
             }
             import if import.starts_with("wasi:http/") => {
-                self.reached.add(text("url"));
+                let host = [text("host"), text("authority")].concat();
+                let port = call.action.get("port").map(|port| format!(":{port}")).unwrap_or_default();
+                self.reached.add(format!("{} {}://{host}{port}{}", text("method"), text("scheme"), text("path")));
+                for name in list("secrets") {
+                    self.secret(&name);
+                }
+            }
+            "transfer.download" => {
+                self.reached.add(format!("GET {}", text("url")));
+                self.wrote.add(text("to"));
                 for name in list("secrets") {
                     self.secret(&name);
                 }
@@ -217,6 +226,10 @@ mod tests {
                 call("process.output", json!({ "program": "git", "arguments": ["--version"] })),
                 call("wasi:filesystem/types.open-at", json!({ "path": "/data/out/x", "writes": false })),
                 call("wasi:filesystem/types.open-at", json!({ "path": "/env/y", "writes": true })),
+                call(
+                    "wasi:http/outgoing-handler.handle",
+                    json!({ "method": "GET", "scheme": "https", "host": "a.b", "port": 443, "path": "/v1", "secrets": ["token"] }),
+                ),
                 call("wasi:filesystem/types.unlink-file-at", json!({ "path": "/env/z" })),
                 denied(),
                 denied(),
@@ -225,6 +238,7 @@ mod tests {
         );
         assert_eq!(deeds.ran.lines(), ["git --version during doctor (2 times)"]);
         assert_eq!((deeds.read.lines(), deeds.wrote.lines()), (vec!["/data/out/x".into()], vec!["/env/y".to_owned(), "/env/z".into()]));
+        assert_eq!((deeds.reached.lines(), deeds.secrets.lines()), (vec!["GET https://a.b:443/v1".to_owned()], vec!["token".to_owned()]));
         assert_eq!((deeds.denied.len(), deeds.denied[0].times), (1, 2));
         assert_eq!(deeds.unused(&granted), ["--command", "--program df", "--folder /data/out-evil=read"]);
     }
