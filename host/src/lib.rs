@@ -8,7 +8,7 @@
 //! | 4 | [`run`], [`check`] |
 //! | 3 | [`plugin`], [`engine`] |
 //! | 2 | [`imports`], [`config`] |
-//! | 1 | [`sandbox`], [`workspace`], [`store`], [`egress`] |
+//! | 1 | [`sandbox`], [`workspace`], [`store`], [`egress`], [`secrets`] |
 //! | 0 | [`policy`] |
 //! | ground | [`names`] |
 
@@ -23,6 +23,7 @@ pub mod plugin;
 pub mod policy;
 pub mod run;
 pub mod sandbox;
+pub mod secrets;
 pub mod store;
 pub mod workspace;
 

@@ -121,7 +121,7 @@ fn a_workspace_that_is_too_large_to_be_remembered_is_named_before_anything_runs(
     }
     fs::create_dir_all(&deep).unwrap();
     let answer = place.run(&["--snapshot", "--run-id", "deep"], "echo ran > ran").expect(2);
-    assert!(answer.stderr.contains("holds more than 250 folders in folders"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("has more than 250 folders in folders"), "{}", answer.stderr);
     assert!(!place.work().join("ran").exists());
     assert_eq!(text(&place.manifest("deep"), "/status"), "blocked");
 }

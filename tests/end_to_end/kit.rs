@@ -36,15 +36,17 @@ impl Place {
         place
     }
 
-    /// Compiling the bundled plugin takes half a second; once is enough for all the tests.
+    /// Compiling the bundled plugins takes a second; once is enough for all the tests.
     fn take_compiled_code(&self) {
         static COMPILED: OnceLock<PathBuf> = OnceLock::new();
         let from = COMPILED.get_or_init(|| {
             let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end_to_end");
             fs::create_dir_all(&state).unwrap();
             private(&state);
-            let doctor = Command::new(PROGRAM).args(["runtime", "info", "local"]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
-            assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stderr));
+            for name in ["local", "replicate"] {
+                let info = Command::new(PROGRAM).args(["runtime", "info", name]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
+                assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+            }
             state
         });
         let state = self.state();

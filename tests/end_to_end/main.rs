@@ -7,11 +7,16 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod assets;
 mod audit;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/authority.rs"]
+mod authority;
 mod background;
 mod crash;
 mod deadline;
 mod diff;
+mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/guests.rs"]
@@ -21,12 +26,19 @@ mod interrupt;
 mod kit;
 mod manifest;
 mod mistakes;
+mod network;
+mod network_attacks;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/origin.rs"]
+mod origin;
 mod output;
 mod plugins;
 mod prompts;
 mod recipe;
+mod replicate;
 mod rights;
 mod runtimes;
 mod secret;
+mod secrets;
 mod strict;
 mod verbs;

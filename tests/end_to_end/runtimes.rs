@@ -16,9 +16,9 @@ use crate::{
 #[test]
 fn runtime_list_prints_the_names_sorted_one_a_line() {
     let place = Place::new();
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nreplicate\n");
     let more = place.type_in(["--plugin".as_ref(), guest("rogue").as_os_str(), "runtime".as_ref(), "list".as_ref()]).expect(0);
-    assert_eq!(more.text(), "local\nrogue\n");
+    assert_eq!(more.text(), "local\nreplicate\nrogue\n");
     let entries = place.type_in(["runtime", "list", "--json"]).expect(0).json();
     assert_eq!(text(&entries, "/0/name"), "local");
     assert_eq!(entries.pointer("/0/source"), Some(&"bundled".into()));
@@ -44,7 +44,7 @@ fn runtime_info_says_the_same_twice() {
 fn runtime_doctor_is_one_document_keyed_by_name() {
     let place = Place::new();
     let health = place.type_in(["runtime", "doctor", "--json"]).expect(0).json();
-    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local"]);
+    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "replicate"]);
     let findings = health.pointer("/local/findings").and_then(Value::as_array).unwrap();
     let checks: Vec<_> = findings.iter().map(|finding| finding["check"].as_str().unwrap()).collect();
     for check in ["python", "uv", "git", "gpu", "disk"] {
@@ -85,7 +85,7 @@ fn a_broken_plugin_does_not_hide_the_others() {
     let path = guest("rogue");
     let health = place.type_in(["--json".as_ref(), "--plugin".as_ref(), path.as_os_str(), "runtime".as_ref(), "doctor".as_ref()]);
     let health = health.json();
-    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "rogue"]);
+    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "replicate", "rogue"]);
     assert!(!health.pointer("/local/findings").and_then(Value::as_array).unwrap().is_empty());
 
     place.write("broken.wasm", crate::guests::rogue_that_describes("trap"));
@@ -137,14 +137,14 @@ fn a_plugin_cannot_take_the_name_of_another() {
     place.write("second.wasm", other);
     place.write("copy.wasm", &wasm);
     let both = place.type_in(["--plugin", "first.wasm", "--plugin", "second.wasm", "runtime", "list"]).expect(0);
-    assert_eq!(both.text(), "local\nrogue\n");
+    assert_eq!(both.text(), "local\nreplicate\nrogue\n");
     assert!(
         both.stderr.contains("second.wasm") && both.stderr.contains("first.wasm") && both.stderr.contains("`rogue`"),
         "{}",
         both.stderr
     );
     let same = place.type_in(["--plugin", "first.wasm", "--plugin", "copy.wasm", "runtime", "list"]).expect(0);
-    assert_eq!((same.text(), same.stderr.as_str()), ("local\nrogue\n", ""));
+    assert_eq!((same.text(), same.stderr.as_str()), ("local\nreplicate\nrogue\n", ""));
 
     let toml = "[plugin]\nname = 'local'\nversion = '0.1.0'\nprotocol = 'worldflux:runtime@0.1.0'\nsummary = 'x'\nlicense = 'MIT'\n";
     let impostor = worldflux::plugin::pack(&wasm, toml).unwrap();

@@ -68,6 +68,21 @@ fn no_host_surprises() {
 }
 
 #[test]
+fn no_typed_file_surprises() {
+    throw_all("typed-file");
+}
+
+#[test]
+fn no_archive_surprises() {
+    throw_all("archive");
+}
+
+#[test]
+fn no_document_of_a_tree_surprises() {
+    throw_all("tree");
+}
+
+#[test]
 fn every_reader_has_a_corpus_and_a_fuzz_target() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/Cargo.toml")).unwrap();
     for (reader, _) in readers::READERS {

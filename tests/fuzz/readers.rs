@@ -4,17 +4,27 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use worldflux::{
     config::GrantFile,
+    names::Bytes,
     plugin::{PackError, PluginFile, PluginManifest, pack, unpack},
     policy::{Host, HostPattern},
     store::{read_record, verify_record},
+    workspace::{FileKind, FileLimits, Format, Node, Root, Selection, Tree, UnpackLimits, decode, encode, unpack as unpack_archive},
 };
 
 /// Panics where what has to hold does not.
 pub(crate) type Reader = fn(&[u8]);
 
 /// A reader, by the name of its corpus.
-pub(crate) const READERS: &[(&str, Reader)] =
-    &[("grants", grants), ("host", host), ("plugin-file", plugin_file), ("plugin-toml", plugin_toml), ("record", record)];
+pub(crate) const READERS: &[(&str, Reader)] = &[
+    ("archive", archive),
+    ("grants", grants),
+    ("host", host),
+    ("plugin-file", plugin_file),
+    ("plugin-toml", plugin_toml),
+    ("record", record),
+    ("tree", tree),
+    ("typed-file", typed_file),
+];
 
 /// What a plugin says of itself, as text. It travels unchanged.
 pub(crate) fn plugin_toml(bytes: &[u8]) {
@@ -104,5 +114,55 @@ pub(crate) fn host(bytes: &[u8]) {
             let apex: Host = suffix.parse().expect("what is below a name is below a host");
             assert!(!pattern.matches(&apex), "never the name itself");
         }
+    }
+}
+
+/// A file of a workspace, read as every type that there is. What was read as a document is written and read again as the same.
+pub(crate) fn typed_file(bytes: &[u8]) {
+    let limits = FileLimits { bytes: Bytes::mebi(1), rows: 1000, values: 10_000, depth: 50 };
+    let _ = decode("file", bytes.to_vec(), None, limits);
+    for kind in FileKind::ALL {
+        let format = Some(Format::plain(kind));
+        let content = match decode("file", bytes.to_vec(), format, limits) {
+            Ok(content) => content,
+            Err(error) => {
+                assert!(error.to_string().starts_with("cannot read `file` as "), "{error}");
+                continue;
+            }
+        };
+        if matches!(kind, FileKind::Json | FileKind::JsonLines | FileKind::Yaml) {
+            let Ok(written) = encode("file", &content, format, limits) else { continue };
+            let wide = FileLimits { values: 100_000, rows: 10_000, ..limits };
+            assert_eq!(decode("file", written, format, wide).expect("what was written can be read"), content);
+        }
+    }
+}
+
+/// An archive that is unpacked: nothing of it comes to lie outside of its folder, and no link in it leads there.
+pub(crate) fn archive(bytes: &[u8]) {
+    let place = tempfile::tempdir().expect("a folder");
+    fs::create_dir(place.path().join("inside")).expect("a folder in it");
+    let root = Root::open(&place.path().join("inside")).expect("the folder");
+    let limits = UnpackLimits { bytes: Bytes::mebi(1), ratio: 100, free: Bytes::kibi(64), members: 100, levels: 20 };
+    if let Err(error) = unpack_archive(bytes, &root, limits) {
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(fs::read_dir(place.path()).expect("the folder").count(), 1);
+    let tree = Tree::of(&root, &Selection::everything().with_hidden()).expect("what was unpacked can be read");
+    assert!(tree.bytes() <= Bytes::mebi(1));
+    for entry in tree.entries() {
+        let Node::Link(_) = &entry.node else { continue };
+        // One that leads nowhere leads nowhere outside either: only its own way is looked at.
+        if let Ok(end) = root.path().join(entry.path.as_path()).canonicalize() {
+            assert!(end.starts_with(root.path().canonicalize().expect("the folder")), "{}", entry.path);
+        }
+    }
+}
+
+/// The document of a tree. One that was read is written as it was: there is one document for one tree.
+pub(crate) fn tree(bytes: &[u8]) {
+    match Tree::parse(bytes) {
+        Ok(tree) => assert_eq!(tree.text(), bytes),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

@@ -11,10 +11,18 @@
 )]
 #![allow(dead_code, reason = "the kit serves several tests, and each uses a part of it")]
 
+#[path = "../kit/authority.rs"]
+mod authority;
 #[path = "../kit/guests.rs"]
 mod guests;
 #[path = "../kit/lab.rs"]
 mod lab;
+#[path = "../kit/names.rs"]
+mod names;
+#[path = "../kit/origin.rs"]
+mod origin;
+#[path = "../kit/report.rs"]
+mod report;
 
 mod answers;
 mod broken;
@@ -25,11 +33,19 @@ mod end;
 mod environment;
 mod files;
 mod floods;
+mod http;
+mod http_answers;
+mod http_headers;
+mod http_names;
+mod http_rpc;
+mod http_runs;
 mod network;
 mod process;
 mod quota;
 mod resources;
+mod secrets;
 mod started;
 mod storms;
 mod time;
 mod tools;
+mod transfer;

@@ -51,13 +51,3 @@ fn no_name_is_looked_up() {
         assert!(report.said().starts_with("denied: "), "{}", report.said());
     }
 }
-
-#[test]
-fn a_request_is_refused_with_its_own_code_and_written_down() {
-    let canary = Canary::new();
-    let report = attack(Export::Doctor, &format!("http:{}", canary.address())).run();
-    assert!(report.said().ends_with("HttpRequestDenied"), "{}", report.said());
-    assert!(!canary.was_reached());
-    let rule = "this version of the host has no HTTP for plugins".to_owned();
-    assert_eq!(report.denials(), [("wasi:http/outgoing-handler.handle".to_owned(), rule)]);
-}

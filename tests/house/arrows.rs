@@ -6,7 +6,7 @@ use crate::sources::{File, rust};
 
 /// Every room, the rooms it may use, and why it may use what is not below it in the picture of `host/README.md`.
 ///
-/// The ground is `names`. 0: policy. 1: sandbox, workspace, store, egress, which do not know each other. 2: imports and config, which do not know each
+/// The ground is `names`. 0: policy. 1: sandbox, workspace, store, egress, secrets, which do not know each other. 2: imports and config, which do not know each
 /// other. 3: plugin and engine, which do not know each other. 4: run and check, which do not know each other. 6: cli.
 const FLOORS: &[(&str, &[&str])] = &[
     ("names", &[]),
@@ -15,14 +15,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("workspace", &["names", "policy"]),
     ("store", &["names", "policy"]),
     ("egress", &["names", "policy"]),
+    ("secrets", &["names", "policy"]),
     ("config", &["names", "policy", "workspace"]),
-    ("imports", &["names", "policy", "sandbox", "workspace", "store", "egress"]),
+    ("imports", &["names", "policy", "sandbox", "workspace", "store", "egress", "secrets"]),
     ("plugin", &["names", "policy", "workspace", "store"]),
     // `sandbox` for the compiler of strangers' components, which is a child.
     ("engine", &["names", "policy", "sandbox", "workspace", "store", "config", "imports"]),
-    ("run", &["names", "policy", "sandbox", "workspace", "store", "egress", "config", "imports", "plugin", "engine"]),
+    ("run", &["names", "policy", "sandbox", "workspace", "store", "egress", "secrets", "config", "imports", "plugin", "engine"]),
     ("check", &["names", "policy", "sandbox", "workspace", "store", "egress", "imports", "plugin", "engine"]),
-    ("cli", &["check", "names", "policy", "sandbox", "workspace", "store", "egress", "config", "imports", "plugin", "engine", "run"]),
+    (
+        "cli",
+        &["check", "names", "policy", "sandbox", "workspace", "store", "egress", "secrets", "config", "imports", "plugin", "engine", "run"],
+    ),
 ];
 
 #[test]

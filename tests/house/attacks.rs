@@ -61,6 +61,29 @@ const ATTACKS: &[(&str, &str, State)] = &[
     ("PR31", "uses a graphics processor that was not granted", Tried),
     ("PR32", "starts ten thousand programs", Tried),
     ("PR33", "starts a script that a child can write, or a program with the rights of its owner", Tried),
+    ("NE01", "sends a request to a host that was not granted", Tried),
+    ("NE02", "reaches a granted host at another port, with another scheme or method, or another path", Tried),
+    ("NE03", "has a host whose name looks like a granted one", Tried),
+    ("NE04", "hides a host behind the name of a user", Tried),
+    ("NE05", "writes an address in an odd spelling", Tried),
+    ("NE06", "puts an address inside another one", Tried),
+    ("NE08", "asks for the credentials of the cloud machine", Tried),
+    ("NE09", "has a name mean an address of this machine or of its network", Tried),
+    ("NE11", "has a server send the request elsewhere", Tried),
+    ("NE13", "writes a granted host in another way", Tried),
+    ("NE14", "puts control characters and escapes into a host", Tried),
+    ("NE15", "makes two requests of one", Tried),
+    ("NE16", "sets headers that are the host's business", Tried),
+    ("NE17", "leaves a granted path by its dots, escapes and slashes", Tried),
+    ("NE18", "is answered without end, or byte by byte", Tried),
+    ("NE19", "is answered with what unpacks without end", Tried),
+    ("NE20", "is answered with headers without end", Tried),
+    ("NE22", "waits behind a proxy that the environment names", Tried),
+    ("NE23", "has a server without the right certificate", Tried),
+    ("NE24", "tells a name server something by what it asks", Tried),
+    ("NE25", "goes around the proxy from a child", Tried),
+    ("NE27", "uses the proxy of another run", Tried),
+    ("NE28", "speaks another protocol than that of requests", Tried),
     ("RE01", "computes without end", Tried),
     ("RE02", "calls itself without end", Tried),
     ("RE03", "takes 4 GiB of memory", Tried),
@@ -94,6 +117,14 @@ const ATTACKS: &[(&str, &str, State)] = &[
     ("SC08", "is signed by somebody else", Open("there are no signatures; the digest is what is approved")),
     ("SC09", "comes as a package with two layers, or too large a one", Open("plugins are files; there are no packages")),
     ("SC10", "has a name that looks like another", Tried),
+    ("SE01", "looks for secrets in its variables, arguments and context", Tried),
+    ("SE02", "sets the header that belongs to a secret", Tried),
+    ("SE03", "has a server repeat the header in which a secret came", Tried),
+    ("SE04", "looks for secrets in errors, logs, records and manifests", Tried),
+    ("SE06", "looks for secrets in the command line and the variables of the host", Tried),
+    ("SE07", "names a secret in an argument of a program", Tried),
+    ("SE09", "makes the host leave a core file", Tried),
+    ("SE10", "has a secret sent where everybody can read it", Tried),
     ("MA01", "has a plugin.toml that is huge, deep, or says a thing twice", Tried),
     ("MA02", "asks for everything at once", Tried),
     ("MA04", "has a purpose that a shell or a terminal would act on", Tried),
@@ -142,7 +173,7 @@ fn tests() -> BTreeMap<String, Vec<String>> {
 
 /// The cases that a line lists, if it lists nothing else.
 fn cases(line: &str) -> Option<Vec<String>> {
-    const GROUPS: [&str; 7] = ["FS", "PR", "RE", "PT", "SC", "MA", "LO"];
+    const GROUPS: [&str; 9] = ["FS", "PR", "NE", "RE", "PT", "SC", "SE", "MA", "LO"];
     let is_case = |word: &str| {
         word.is_ascii() && word.len() == 4 && GROUPS.contains(&&word[..2]) && word[2..].bytes().all(|byte| byte.is_ascii_digit())
     };

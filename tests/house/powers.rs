@@ -32,7 +32,14 @@ const POWERS: &[Power] = &[
         &[("sandbox/", "owns every child"), ("run/story.rs", "stops the host itself at a named step, for the tests of a crash")],
     ),
     ("ending this program", &["process::exit(", "process::abort("], &[]),
-    ("the database", &["rusqlite::"], &[("store/", "every row is its business")]),
+    (
+        "the database",
+        &["rusqlite::"],
+        &[
+            ("store/", "every row is its business"),
+            ("workspace/files/", "a file of tables of the user's is read in memory; no row is ours"),
+        ],
+    ),
     (
         "printing",
         &["println!(", "eprintln!(", " print!(", "eprint!(", "io::stdout()", "io::stderr()", "dbg!("],
@@ -75,6 +82,17 @@ const POWERS: &[Power] = &[
             ("engine/compiler/worker.rs", "and so is the compiler"),
         ],
     ),
+    (
+        "the values of secrets",
+        &[".reveal()"],
+        &[
+            ("egress/proxy/password.rs", "asks a program of the sandbox for its own"),
+            ("secrets/", "keeps them, puts them into requests and hides them"),
+            ("run/execute.rs", "puts them into a variable of the user's command"),
+            ("run/assets.rs", "puts one into a file that only the command of the user finds"),
+        ],
+    ),
+    ("the keyring of the operating system", &["secret_service::"], &[("secrets/keyring.rs", "keeps values there")]),
     ("making permits", &["Permit::grant("], &[("policy/decide/", "so a forgotten check does not compile")]),
     (
         "the network",

@@ -43,6 +43,13 @@ pub(crate) fn rogue_called(name: &str) -> Vec<u8> {
     pack(&component, &toml).expect("the guest can be packed")
 }
 
+/// The guest `rogue`, whose `plugin.toml` asks for this too.
+pub(crate) fn rogue_that_asks(asks: &str) -> Vec<u8> {
+    let component = fs::read(guest("rogue")).expect("the guest was built");
+    let toml = unpack(&component).expect("the guest is whole").expect("the guest was packed");
+    pack(&component, &format!("{toml}\n{asks}")).expect("the guest can be packed")
+}
+
 /// `rogue` with another text after one of its markers.
 fn marked((marker, length): (&[u8], usize), text: &str) -> Vec<u8> {
     let mut bytes = fs::read(guest("rogue")).expect("the guest was built");

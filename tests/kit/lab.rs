@@ -11,16 +11,19 @@ use std::{
 use serde_json::{Value, json};
 use worldflux::{
     config::{Environment, RunOverrides, RunSettings},
-    engine::{CallError, CompiledCache, Compiler, Engine, ExecutionRequest, Plugin, PluginFault, Question, Started, StdinKind},
+    egress::{Client, Dialer, HttpLimits},
+    engine::{CallError, CompiledCache, Compiler, Engine, ExecutionRequest, Plugin, Question, Started, StdinKind},
     imports::{Call, Children, CommandLaunch, Folders, Listener, Talk},
     names::{Bytes, Digest, EndKind, Ending, Export, RunId},
     plugin::PluginFile,
-    policy::{Folder, Grants, Limits, Origin, Profile, Rights},
+    policy::{Asks, ChildNetwork, Folder, Grants, Limits, Origin, Profile, Rights, SecretName, usable_secrets},
     sandbox::{Capture, Launcher, StartOptions},
-    store::{Body, Entry, ExecutionKind, Record, read_record},
+    secrets::{Held, SecretValue},
+    store::{ExecutionKind, Hide, Record, read_record},
 };
 
 use crate::guests::{guest, rogue_that_describes};
+pub(crate) use crate::report::Report;
 
 /// How long an export may take here, unless a test is about time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,11 +66,15 @@ pub(crate) struct Attack {
     export: Export,
     behaviour: String,
     patience: Duration,
+    asks: Asks,
     grants: Grants,
+    secrets: Vec<(SecretName, SecretValue)>,
     limits: Limits,
     command: Vec<String>,
     output: Arc<Capture>,
     place: tempfile::TempDir,
+    endpoints: String,
+    http: HttpLimits,
 }
 
 /// `rogue` does `behaviour` in `export`, with all that it asks for granted.
@@ -76,16 +83,21 @@ pub(crate) fn attack(export: Export, behaviour: &str) -> Attack {
     for folder in Folder::ALL {
         fs::create_dir(on_host(place.path(), folder)).unwrap();
     }
-    let grants = Grants::all_of(&lab().rogue_file.manifest.asks);
+    let asks = lab().rogue_file.manifest.asks.clone();
+    let grants = Grants::all_of(&asks);
     Attack {
         export,
         behaviour: behaviour.to_owned(),
         patience: PATIENCE,
+        asks,
         grants,
+        secrets: vec![],
         limits: Limits::default(),
         command: vec!["true".to_owned()],
         output: Arc::default(),
         place,
+        endpoints: String::new(),
+        http: HttpLimits::default(),
     }
 }
 
@@ -110,10 +122,45 @@ impl Attack {
         self
     }
 
+    /// As if its `plugin.toml` asked for these requests and secrets too, as TOML, and had them granted.
+    pub(crate) fn asking(mut self, asks: &str) -> Self {
+        let more: Asks = toml::from_str(asks).unwrap();
+        self.asks.http.extend(more.http);
+        self.asks.secret.extend(more.secret);
+        self.asks.check().unwrap();
+        self.grants = Grants::all_of(&self.asks);
+        self
+    }
+
+    /// With this as the value of a secret.
+    pub(crate) fn secret(mut self, name: &str, value: &str) -> Self {
+        let name: SecretName = name.parse().unwrap();
+        let value = SecretValue::new(&name, value.into()).unwrap();
+        self.secrets.push((name, value));
+        self
+    }
+
     /// With these limits.
     pub(crate) fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// With requests that have these limits.
+    pub(crate) fn http_limits(mut self, limits: HttpLimits) -> Self {
+        self.http = limits;
+        self
+    }
+
+    /// With this said of a host, as a line of TOML: `'allowed.test' = { at = '127.0.0.1:8443' }`.
+    pub(crate) fn endpoint(mut self, line: &str) -> Self {
+        self.endpoints.extend([line, "\n"]);
+        self
+    }
+
+    /// With a server in the clear at `address` as a host of this name.
+    pub(crate) fn at(self, name: &str, address: std::net::SocketAddr) -> Self {
+        self.endpoint(&format!("'{name}' = {{ at = '{address}' }}"))
     }
 
     /// With this as the command that the user typed.
@@ -135,16 +182,14 @@ impl Attack {
 
     pub(crate) async fn go(self) -> Report {
         let lab = lab();
-        let rights = Rights {
-            plugin: "rogue".parse().unwrap(),
-            typed: "rogue".into(),
-            origin: Origin::Added,
-            digest: lab.rogue_file.digest,
-            asks: lab.rogue_file.manifest.asks.clone(),
-            grants: self.grants.clone(),
-        };
+        let rights = Rights { asks: self.asks.clone(), grants: self.grants.clone(), ..rogue_rights() };
+        let usable = usable_secrets(&rights);
+        let granted = |(name, value): &(SecretName, SecretValue)| Some((name.clone(), value.clone(), usable.get(name)?.iter().collect()));
+        let held = Held::new(self.secrets.iter().filter_map(granted));
+        let scrubber = held.scrubber().clone();
         let path = self.place.path().join("record.jsonl");
-        let record = Arc::new(Record::create(&path, &RunId::generate()).unwrap());
+        let record = Record::create(&path, &RunId::generate()).unwrap().hiding(Hide::with(move |text| scrubber.string(text)));
+        let record = Arc::new(record);
         let heard = Arc::new(Heard::default());
         let folders = Folder::ALL.map(|folder| (folder, self.folder(folder)));
         let call = Call {
@@ -152,6 +197,8 @@ impl Attack {
             record: record.clone(),
             listener: heard.clone(),
             children: Arc::new(Children::within(launcher(), self.limits)),
+            secrets: Arc::new(held),
+            client: Arc::new(Client::within(Dialer::new(toml::from_str(&self.endpoints).unwrap()), self.http)),
             ..call(self.export, rights, self.patience)
         };
         let children = call.children.clone();
@@ -205,8 +252,10 @@ impl Attack {
         CommandLaunch {
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
+            secrets: BTreeMap::new(),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
+            network: ChildNetwork::None,
             options: Mutex::new(Some(StartOptions::new(self.output.clone()))),
         }
     }
@@ -220,89 +269,6 @@ impl Attack {
             deadline: None,
             stdin: StdinKind::Empty,
         }
-    }
-}
-
-/// What came of an attack.
-pub(crate) struct Report {
-    behaviour: String,
-    /// What `rogue` says of it, or why there is no answer.
-    pub(crate) answer: Result<String, CallError>,
-    /// The record of the call.
-    pub(crate) entries: Vec<Entry>,
-    /// What the listener heard.
-    pub(crate) talk: Vec<Talk>,
-    /// The processes of the call.
-    pub(crate) children: Arc<Children>,
-    /// The output of the command.
-    pub(crate) output: Arc<Capture>,
-    pub(crate) place: tempfile::TempDir,
-}
-
-impl Report {
-    /// How the plugin broke. Anything else, above all a fault of the host, fails the test.
-    #[track_caller]
-    pub(crate) fn fault(&self) -> &PluginFault {
-        match &self.answer {
-            Err(CallError::Fault { fault, .. }) => fault,
-            other => panic!("expected a fault of the plugin in `{}`: {other:?}", self.behaviour),
-        }
-    }
-
-    /// Why its answer cannot be used.
-    #[track_caller]
-    pub(crate) fn bad_answer(&self) -> &str {
-        match self.fault() {
-            PluginFault::BadAnswer(reason) => reason,
-            other => panic!("expected a bad answer: {other:?}"),
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn trap(&self) -> &str {
-        match self.fault() {
-            PluginFault::Trap(reason) => reason,
-            other => panic!("expected a trap: {other:?}"),
-        }
-    }
-
-    /// What the plugin says came of its act.
-    #[track_caller]
-    pub(crate) fn said(&self) -> &str {
-        self.answer.as_deref().unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// The refusals in the record, as import and rule.
-    pub(crate) fn denials(&self) -> Vec<(String, String)> {
-        let denial = |entry: &Entry| match &entry.body {
-            Body::Denial { call, denial } => Some((call.import.clone(), denial.rule.clone())),
-            _ => None,
-        };
-        self.entries.iter().filter_map(denial).collect()
-    }
-
-    /// What was done or tried through `import`: the action, and what came of it.
-    pub(crate) fn effects(&self, import: &str) -> Vec<(Value, Option<Value>)> {
-        let outcome_of = |seq: u64| {
-            self.entries.iter().find_map(|entry| match &entry.body {
-                Body::Result { of, outcome } if *of == seq => Some(outcome.clone()),
-                _ => None,
-            })
-        };
-        let effect = |entry: &Entry| match &entry.body {
-            Body::Intent(call) if call.import == import => Some((call.action.clone(), outcome_of(entry.seq))),
-            _ => None,
-        };
-        self.entries.iter().filter_map(effect).collect()
-    }
-
-    /// The lines of the plugin in the record.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let line = |entry: &Entry| match &entry.body {
-            Body::Log { message, .. } => Some(message.clone()),
-            _ => None,
-        };
-        self.entries.iter().filter_map(line).collect()
     }
 }
 
@@ -323,6 +289,19 @@ pub(crate) fn call(export: Export, rights: Rights, patience: Duration) -> Call {
     Call { base_variables: Arc::new(BTreeMap::from(base)), ..call }
 }
 
+/// What `rogue` may do with all that it asks for granted.
+pub(crate) fn rogue_rights() -> Rights {
+    let file = &lab().rogue_file;
+    Rights {
+        plugin: "rogue".parse().unwrap(),
+        typed: "rogue".into(),
+        origin: Origin::Added,
+        digest: file.digest,
+        asks: file.manifest.asks.clone(),
+        grants: Grants::all_of(&file.manifest.asks),
+    }
+}
+
 /// Rights without any grant, of a plugin that is not `rogue`.
 pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
     Rights {
@@ -330,7 +309,7 @@ pub(crate) fn no_rights(name: &str, digest: Digest) -> Rights {
         typed: name.into(),
         origin: Origin::Added,
         digest,
-        asks: worldflux::policy::Asks::default(),
+        asks: Asks::default(),
         grants: Grants::default(),
     }
 }

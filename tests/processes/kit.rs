@@ -12,7 +12,9 @@ use std::{
 
 use worldflux::{
     names::{Channel, Digest, Export},
-    policy::{self, Asks, CommandRequest, Device, Grants, Level, Origin, Permit, Places, Profile, Resources, Rights, StartProcess},
+    policy::{
+        self, Asks, ChildNetwork, CommandRequest, Device, Grants, Level, Origin, Permit, Places, Profile, Resources, Rights, StartProcess,
+    },
     sandbox::{Capture, Child, Exit, Launcher, Sink, SpawnError, StartOptions},
 };
 
@@ -47,6 +49,7 @@ pub(crate) struct Order {
     pub(crate) least: Level,
     pub(crate) gpu: bool,
     pub(crate) limits: Resources,
+    pub(crate) network: ChildNetwork,
 }
 
 pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Order {
@@ -60,6 +63,7 @@ pub(crate) fn order<S: Into<OsString>>(argv: impl IntoIterator<Item = S>) -> Ord
         least: Level::Full,
         gpu: false,
         limits: Resources::default(),
+        network: ChildNetwork::None,
     }
 }
 
@@ -92,7 +96,7 @@ impl Order {
 
     pub(crate) fn permit(self) -> Permit<StartProcess> {
         let asks: Asks = toml::from_str("command = 'to test it'").unwrap();
-        let Self { argv, variables, working_directory, profile, places, least, gpu, limits } = self;
+        let Self { argv, variables, working_directory, profile, places, least, gpu, limits, network } = self;
         let devices = gpu.then_some(Device::Gpu).into_iter().collect();
         let grants = Grants { level: Some(least), devices, resources: limits, ..Grants::all_of(&asks) };
         let rights = Rights {
@@ -103,8 +107,16 @@ impl Order {
             asks,
             grants,
         };
-        let request =
-            CommandRequest { argv, variables, added_variables: BTreeMap::new(), path_prefix: vec![], working_directory, profile, places };
+        let request = CommandRequest {
+            argv,
+            variables,
+            added_variables: BTreeMap::new(),
+            path_prefix: vec![],
+            working_directory,
+            profile,
+            places,
+            network,
+        };
         policy::start_command(&rights, Export::Start, request).unwrap()
     }
 

@@ -14,6 +14,8 @@ mod guests;
 mod lab;
 #[path = "../kit/program.rs"]
 mod program;
+#[path = "../kit/report.rs"]
+mod report;
 
 mod bare;
 mod impostor;

@@ -80,8 +80,7 @@ fn a_toml_that_cannot_be_used_is_named_with_its_place() {
 /// PT03
 #[test]
 fn an_import_that_no_host_has_is_refused_before_anything_is_compiled() {
-    for import in
-        ["wasi:nn/tensor@0.2.0", "wasi:cli/run@0.2.0", "worldflux:runtime/process@0.9.0", "worldflux:runtime/secrets@0.1.0", "env"]
+    for import in ["wasi:nn/tensor@0.2.0", "wasi:cli/run@0.2.0", "worldflux:runtime/process@0.9.0", "worldflux:runtime/leases@0.1.0", "env"]
     {
         let bytes = pack(&component(&format!(r#"(import "{import}" (instance))"#)), TOML).unwrap();
         let error = refused(&bytes);
@@ -176,7 +175,7 @@ fn a_bad_file_in_a_folder_of_plugins_spoils_only_itself() {
     fs::copy(guest("bare"), place.path().join("b.wasm")).unwrap();
     let catalog = Catalog::open(&[place.path().to_owned()], []);
     let names: Vec<_> = catalog.entries().iter().map(|entry| entry.name.to_string()).collect();
-    assert_eq!(names, ["bare", "local"]);
+    assert_eq!(names, ["bare", "local", "replicate"]);
     assert_eq!(catalog.problems().len(), 1);
 }
 

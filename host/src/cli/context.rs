@@ -6,7 +6,7 @@ use super::{args::GlobalArgs, output::Output, supervisor};
 use crate::{
     config::{Environment, Folders},
     plugin::Catalog,
-    policy::Protected,
+    policy::{Profile, Protected},
     run::{Host, HostOptions, RunError, added_plugins},
     sandbox::Launcher,
 };
@@ -57,7 +57,7 @@ impl Context {
     /// The front door of the library, where `programs` of this machine will be wanted in a moment: their supervisors start meanwhile.
     pub(super) fn host_that_starts(&self, programs: usize) -> Result<Arc<Host>, RunError> {
         let launcher = supervisor::launcher();
-        launcher.prepare(programs);
+        launcher.prepare(programs, Profile::Own);
         self.host_with(launcher)
     }
 

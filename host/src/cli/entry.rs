@@ -12,7 +12,7 @@ use super::{
     exit::Exit,
     kill, logs, man, manifest,
     output::Mark,
-    plugin, reap, run, runs, runtime, selftest, status,
+    plugin, reap, run, runs, runtime, secret, selftest, status,
 };
 use crate::run::RunError;
 
@@ -64,6 +64,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Exit, RunError> {
         Verb::Selftest(arguments) => wait(selftest::selftest(context, &arguments)),
         Verb::Doctor => wait(doctor::doctor(context)),
         Verb::Plugin(arguments) => plugin::plugin(context, arguments.verb),
+        Verb::Secret(arguments) => wait(secret::secret(context, arguments.verb)),
         Verb::Endpoint(arguments) => endpoint::endpoints(context, arguments.verb),
         Verb::Completions(arguments) => Ok(completions::print(context, arguments.shell)),
         Verb::Man(arguments) => man::print(context, arguments.out.as_deref()),

@@ -139,9 +139,11 @@ impl Exit {
             | RunError::Refused { .. }
             | RunError::NoSnapshot { .. }
             | RunError::Config(_)
+            | RunError::Secret(_)
             | RunError::Stdin { .. }
             | RunError::TooMuch { .. }
             | RunError::Folder(_)
+            | RunError::Network { .. }
             | RunError::SandboxUnavailable { .. } => Self::Blocked,
             RunError::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. }
             | RunError::Call { cause: CallError::Fault { fault: PluginFault::Memory(_) | PluginFault::Table(_), .. }, .. } => Self::Limit,

@@ -7,7 +7,7 @@
 //! Callers: main.
 //! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
 //! show it while it goes on, and detach), runs, status, logs, kill, manifest, diff, reap, environment, runtime, doctor, selftest, plugin (with prompt,
-//! which asks), endpoint, completions, man.
+//! which asks), endpoint, secret, completions, man.
 
 pub mod args;
 mod completions;
@@ -32,6 +32,7 @@ mod reap;
 mod run;
 mod runs;
 mod runtime;
+mod secret;
 mod selftest;
 mod status;
 mod supervisor;

@@ -89,6 +89,13 @@ impl Output {
         let _ = io::stderr().flush();
     }
 
+    /// Something on stderr that is no line of its own: what stands in front of an answer, or ends it.
+    #[expect(clippy::unused_self, reason = "to write, one has to hold the output")]
+    pub(super) fn ask(self, text: &str) {
+        let _ = write!(io::stderr(), "{text}");
+        let _ = io::stderr().flush();
+    }
+
     /// An error and what to do about it: talk, or the document where one was asked for.
     pub(super) fn failure(self, message: &str, hint: Option<&str>, code: u8) {
         self.talk(Mark::Error, message);

@@ -20,6 +20,9 @@ use crate::{
 
 pub(super) async fn run(context: &Context, arguments: &RunArgs) -> Result<Exit, RunError> {
     let settings = RunSettings::resolve(&RunOverrides::from(arguments), &context.environment, &Environment::current_directory()?)?;
+    for note in &settings.notes {
+        context.output.talk(Mark::Note, note);
+    }
     if arguments.dry_run {
         let plan = context.host()?.plan(settings).await?;
         return Ok(show_plan(context, &plan));

@@ -1,4 +1,4 @@
-//! A TOML file with its places: every complaint about it names line, column and key.
+//! A file of settings with its places: every complaint about it names line, column and key. It is TOML, unless its name says YAML or JSON.
 
 use std::{
     fs::File,
@@ -17,6 +17,7 @@ use toml::{
 use super::{
     ConfigError, Origin,
     error::{Subject, quoted},
+    foreign,
 };
 
 use crate::names::nearest;
@@ -27,11 +28,19 @@ const LARGEST: u64 = 1 << 20;
 /// What is written where a key is expected: from its path to the words for a person.
 pub(super) type Expected = fn(&str) -> Option<&'static str>;
 
-/// The text of a TOML file.
+/// The text of a file.
 #[derive(Debug)]
 pub(super) struct Document {
     path: PathBuf,
     text: String,
+}
+
+/// In which language a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Toml,
+    Yaml,
+    Json,
 }
 
 impl Document {
@@ -75,11 +84,28 @@ impl Document {
 
     /// The tables and values, with their places.
     pub(super) fn table(&self) -> Result<Spanned<DeTable<'_>>, ConfigError> {
-        DeTable::parse(&self.text).map_err(|error| {
-            let (line, column) = self.place(error.span().map_or(0, |span| span.start));
-            let cause = error.message().replace('\n', ", ");
-            ConfigError::Syntax { path: self.path.clone(), line, column, cause }
-        })
+        let text = &self.text;
+        let (language, parsed) = match self.language() {
+            Language::Toml => (
+                "TOML 1.1",
+                DeTable::parse(text).map_err(|error| {
+                    let (line, column) = self.place(error.span().map_or(0, |span| span.start));
+                    (line, column, error.message().replace('\n', ", "))
+                }),
+            ),
+            Language::Yaml => ("YAML 1.2", foreign::yaml(text)),
+            Language::Json => ("JSON", foreign::json(text)),
+        };
+        parsed.map_err(|(line, column, cause)| ConfigError::Syntax { path: self.path.clone(), language, line, column, cause })
+    }
+
+    fn language(&self) -> Language {
+        let suffix = self.path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+        match suffix.as_ref().and_then(|suffix| suffix.to_str()) {
+            Some("yaml" | "yml") => Language::Yaml,
+            Some("json") => Language::Json,
+            _ => Language::Toml,
+        }
     }
 
     /// Convert the tables into what they mirror.
@@ -102,7 +128,7 @@ impl Document {
     }
 
     /// Line and column of an offset, both from 1.
-    fn place(&self, offset: usize) -> (usize, usize) {
+    pub(super) fn place(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;

@@ -94,6 +94,13 @@ impl Environment {
         self.get("CI").is_some_and(|value| value != "false" && value != "0")
     }
 
+    /// Whether the user has a session bus, on which there may be a keyring: it is named, or it is where every session has it.
+    #[must_use]
+    pub fn has_session_bus(&self) -> bool {
+        let usual = || self.get("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
+        self.get("DBUS_SESSION_BUS_ADDRESS").is_some() || usual()
+    }
+
     /// The step of a run at which the host stops itself, as with SIGSTOP. For the tests of what a crash leaves behind.
     #[must_use]
     pub fn halt_at(&self) -> Option<&str> {

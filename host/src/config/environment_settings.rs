@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Mode;
 use crate::{policy::Profile, workspace::Compression};
 
 /// The environment that commands run in.
@@ -92,6 +93,27 @@ pub struct Mount {
     pub target: String,
     /// Whether it can be changed there.
     pub writable: bool,
+}
+
+impl EnvironmentSettings {
+    /// The shell lines that set the environment up for this mode: those for everybody, those for an evaluation, then those typed.
+    #[must_use]
+    pub fn setup_lines(&self, mode: Mode) -> Vec<String> {
+        if self.setup_disabled {
+            return vec![];
+        }
+        let evaluation: &[String] = if mode == Mode::Evaluation { &self.evaluation_commands } else { &[] };
+        [&self.setup_commands, evaluation, &self.typed_setup_commands].concat()
+    }
+
+    /// The command line that starts the entry file `name` in this mode. `None` where that is nothing at all.
+    #[must_use]
+    pub fn entry_line(&self, name: &str, mode: Mode) -> Option<String> {
+        let prefix = if mode == Mode::Agent { &self.agent_command } else { &self.command };
+        let file = self.entry_file.replace("{entry_file}", name);
+        let line = format!("{prefix} {file}").trim().to_owned();
+        Some(line).filter(|_| !file.trim().is_empty())
+    }
 }
 
 impl HostVariables {

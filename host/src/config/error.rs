@@ -86,11 +86,13 @@ pub enum ConfigError {
         /// Its path of keys, with dots.
         key: String,
     },
-    /// The text is not TOML.
-    #[error("{path}:{line}:{column}: this is not TOML 1.1: {cause}", path = path.display())]
+    /// The text is not of its language.
+    #[error("{path}:{line}:{column}: this is not {language}: {cause}", path = path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
+        /// `TOML 1.1`, `YAML 1.2` or `JSON`, as the ending of its name says.
+        language: &'static str,
         /// From 1.
         line: usize,
         /// In characters, from 1.

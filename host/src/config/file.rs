@@ -1,4 +1,4 @@
-//! `worldflux.toml`, exactly as it was written.
+//! `worldflux.toml` or a file of `--spec`, exactly as it was written.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,10 @@ use toml::{
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
-use super::{ConfigError, command_line, document::Document, duration, error::Subject, narrowing::NarrowingTable};
+use super::{
+    ConfigError, assets::AssetTables, command_line, document::Document, duration, error::Subject, evaluation_spec,
+    narrowing::NarrowingTable, network::NETWORK,
+};
 
 /// A run file that was read.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct LoadedFile {
     pub(super) run: RunFile,
     /// The tables below `[environment]` that belong to runtimes.
     pub(super) parts: Vec<RuntimePart>,
+    /// What in it was accepted and does nothing.
+    pub(super) notes: Vec<String>,
 }
 
 /// What a file says to one runtime.
@@ -56,11 +61,15 @@ pub(super) struct RunFile {
     pub(super) source: Option<Spanned<String>>,
     pub(super) interpreter: Option<Spanned<String>>,
     pub(super) sandbox: Option<Spanned<String>>,
+    pub(super) network: Option<Spanned<NetworkValue>>,
     pub(super) mode: Option<Spanned<String>>,
     pub(super) adapter: Option<Spanned<String>>,
     pub(super) task: Option<Spanned<String>>,
     pub(super) client_run_id: Option<Spanned<String>>,
     pub(super) artifacts: ArtifactsTable,
+    pub(super) assets: AssetTables,
+    pub(super) asset_groups: BTreeMap<Spanned<String>, AssetTables>,
+    pub(super) asset_order: Option<Vec<Spanned<String>>>,
     pub(super) environment: EnvironmentTable,
     pub(super) plugin: BTreeMap<Spanned<String>, NarrowingTable>,
 }
@@ -124,6 +133,14 @@ pub(super) struct SnapshotTable {
     pub(super) archive_save_dir: Option<Spanned<String>>,
 }
 
+/// Which network: one word or one host, or several hosts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "`none`, `full`, a host, or a list of hosts")]
+pub(super) enum NetworkValue {
+    One(String),
+    Many(Vec<String>),
+}
+
 /// A command: a list of words, or one text that is split into words.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
@@ -153,10 +170,11 @@ impl LoadedFile {
     /// Understand a run file's text.
     pub(super) fn of(document: Document) -> Result<Self, ConfigError> {
         let mut table = document.table()?;
+        let notes = evaluation_spec::translate(&document, table.get_mut())?.unwrap_or_default();
         let parts = take_runtime_parts(&document, table.get_mut())?;
         let run = document.convert(table, expected)?;
         let folder = document.path().parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { document, folder, run, parts })
+        Ok(Self { document, folder, run, parts, notes })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -219,8 +237,9 @@ fn expected(key: &str) -> Option<&'static str> {
         "timeout" => TIMEOUT,
         "grace" => duration::EXPECTED,
         "max_log" => crate::names::SIZE,
-        "runtime" => "the name of a runtime, or the path of a `.wasm` file",
+        "runtime" | "type" => "the name of a runtime, or the path of a `.wasm` file",
         "sandbox" => "`own` or `strict`",
+        "network" => NETWORK,
         "mode" => "`agent` or `evaluation`",
         "extra_args" | "artifacts.include" | "artifacts.commit" => "a list of strings",
         key if key.starts_with("environment.mounts.") => MOUNT,

@@ -6,10 +6,11 @@
 //! Never: parses the command line (cli does), decides what is allowed (policy does), starts anything. Nobody else reads environment
 //! variables.
 //! Callers: cli, run; engine, which puts the settings of a run into the context of a call.
-//! Read in order: env, folders; document, file, find; overrides, sources, settings, `environment_settings`, resolve, `resolve_environment`;
-//! then what single values mean: duration, `command_line`, variable, place, narrowing; `runtime_settings`; what the user allows: `user_file`,
-//! grants, lock, register, endpoints; last how mistakes are told: error.
+//! Read in order: env, folders; document, foreign, file, `evaluation_spec`, find; overrides, sources, settings, `environment_settings`,
+//! resolve, `resolve_environment`; then what single values mean: duration, `command_line`, variable, place, narrowing, network, assets;
+//! `runtime_settings`; what the user allows: `user_file`, grants, lock, register, endpoints; last how mistakes are told: error.
 
+mod assets;
 mod command_line;
 mod document;
 mod duration;
@@ -17,12 +18,15 @@ mod endpoints;
 mod env;
 mod environment_settings;
 mod error;
+mod evaluation_spec;
 mod file;
 mod find;
 mod folders;
+mod foreign;
 mod grants;
 mod lock;
 mod narrowing;
+mod network;
 mod overrides;
 mod place;
 mod register;
@@ -35,6 +39,8 @@ mod sources;
 mod tests;
 #[cfg(test)]
 mod tests_of_mistakes;
+#[cfg(test)]
+mod tests_of_specs;
 mod user_file;
 mod variable;
 
@@ -46,6 +52,7 @@ pub use error::{ConfigError, Origin, Subject};
 pub use folders::Folders;
 pub use grants::{GrantFile, Granted};
 pub use lock::{LockFile, Pinned};
+pub use network::NetworkChoice;
 pub use overrides::RunOverrides;
 pub use register::Register;
 pub use runtime_settings::check_settings;

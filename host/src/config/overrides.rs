@@ -25,6 +25,8 @@ pub struct RunOverrides {
     pub workspace: Option<String>,
     /// `--sandbox own|strict`.
     pub sandbox: Option<String>,
+    /// `--network none|full|HOST[:PORT]`, in order.
+    pub network: Vec<String>,
     /// `--run-id ID`.
     pub run_id: Option<String>,
     /// `--client-run-id ID`.

@@ -13,7 +13,7 @@ use super::{
     ConfigError, Deadline, Mode, Place, RunOverrides, RunSettings, RuntimeChoice, Stdin, command_line, duration,
     error::quoted,
     file::{Command, ENVIRONMENT_KEYS, TIMEOUT, json},
-    narrowing, place, resolve_environment,
+    narrowing, network, place, resolve_environment,
     settings::overlay,
     sources::{Sourced, Sources},
     variable,
@@ -78,6 +78,7 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         log_limit: log_limit(sources)?,
         stdin: stdin(sources)?,
         sandbox: sandbox(sources)?,
+        network: network::network(sources)?,
         mode: mode(sources)?,
         adapter: label(sources.text("--adapter", overrides.adapter.as_ref(), "adapter", |file| file.adapter.as_ref()))?,
         task: label(sources.text("--task", overrides.task.as_ref(), "task", |file| file.task.as_ref()))?,
@@ -92,10 +93,17 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         project: home.to_owned(),
         typed_places: typed_places(overrides),
         files: sources.files.iter().map(|file| file.path().to_owned()).collect(),
+        assets: super::assets::assets(sources)?,
+        notes: notes(sources),
         narrowings: narrowing::narrowings(sources)?,
         parts,
         typed_part: typed_part(sources)?,
     })
+}
+
+fn notes(sources: &Sources<'_>) -> Vec<String> {
+    let notes = sources.files.iter().flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}", file.path().display())));
+    notes.collect()
 }
 
 const RUN_ID: &str = "letters, digits, `.`, `_` and `-`, at most 64, the first a letter or a digit";

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    ConfigError, Environment, EnvironmentSettings, RunOverrides, file::LoadedFile, find::project_file, resolve, show_duration,
-    sources::Sources,
+    ConfigError, Environment, EnvironmentSettings, NetworkChoice, RunOverrides, file::LoadedFile, find::project_file, resolve,
+    show_duration, sources::Sources,
 };
 use crate::{
     names::{Bytes, RunId, RuntimeName},
     policy::{Grants, Narrowing, Profile},
-    workspace::GuestPath,
+    workspace::{Asset, GuestPath},
 };
 
 /// One run as it is meant. Every path is absolute, every text is checked.
@@ -46,6 +46,9 @@ pub struct RunSettings {
     pub stdin: Stdin,
     /// What it sees of the machine. A stranger's plugin gets [`Profile::Strict`] whatever stands here.
     pub sandbox: Profile,
+    /// What it reaches of the network where it is strict.
+    #[serde(default)]
+    pub network: NetworkChoice,
     /// Who the environment is for.
     pub mode: Mode,
     /// What is being launched, as the caller names it; may be empty.
@@ -74,6 +77,12 @@ pub struct RunSettings {
     pub project: PathBuf,
     /// Which of the places of the run the user typed. The others were named by the project.
     pub typed_places: BTreeSet<Place>,
+    /// The inputs of the run, by name. Not written down with the rest: a URL may be signed.
+    #[serde(skip)]
+    pub assets: BTreeMap<String, Asset>,
+    /// What in the files was accepted and does nothing, with the name of the file.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the files take from plugins, by name.
     #[serde(default)]
     pub(super) narrowings: BTreeMap<RuntimeName, Vec<Narrowing>>,

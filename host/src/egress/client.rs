@@ -55,6 +55,12 @@ impl Client {
         &self.limits
     }
 
+    /// Connections that wait for a next request.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.pool.waiting()
+    }
+
     /// Send a request of the plugin with this digest, and give the answer as it comes.
     ///
     /// A redirect is an answer like any other, and nothing of a body is decoded.

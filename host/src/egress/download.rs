@@ -79,9 +79,8 @@ impl Client {
             .referer(false)
             .retry(reqwest::retry::never())
             .connect_timeout(limits.connect + limits.handshake);
-        if scheme == Scheme::Https {
-            builder = builder.https_only(true).tls_backend_preconfigured(self.tls_of(name)?);
-        }
+        // Also where nothing is encrypted: left to itself, the library looks for settings of its own.
+        builder = builder.https_only(scheme == Scheme::Https).tls_backend_preconfigured(self.tls_of(name)?);
         builder = match (self.dialer().whereabouts(name).await?, &name.host) {
             (Whereabouts::Socket(path), _) => builder.unix_socket(path),
             (Whereabouts::Addresses(addresses), Host::Name(text)) => builder.resolve_to_addrs(text, &addresses),
@@ -135,6 +134,17 @@ impl Download {
     }
 }
 
+/// The error of TLS inside of errors inside of each other.
+fn of_tls(mut error: &io::Error) -> Option<&io::Error> {
+    loop {
+        let inner = error.get_ref()?;
+        if inner.is::<rustls::Error>() {
+            return Some(error);
+        }
+        error = inner.downcast_ref::<io::Error>()?;
+    }
+}
+
 fn is_at(host: &Host, address: SocketAddr) -> bool {
     match host {
         Host::V4(own) => address.ip() == *own,
@@ -152,8 +162,8 @@ fn explained(name: &EndpointName, error: reqwest::Error, limits: &HttpLimits) ->
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
-                return tls::refused(name, io);
+            if let Some(refusal) = of_tls(io) {
+                return tls::refused(name, refusal);
             }
             if io.kind() == io::ErrorKind::ConnectionRefused {
                 return EgressError::Refused(host);

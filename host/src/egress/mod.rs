@@ -9,7 +9,8 @@
 //!
 //! Never: decides where to (policy does), knows about wasm, keeps secrets, writes the record.
 //! Callers: imports, for plugins; run, which makes the client and the proxy; cli, to look at a file of authorities.
-//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client, download.
+//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client, download; then proxy, for
+//! programs.
 
 mod address;
 mod answer;
@@ -21,6 +22,7 @@ mod headers;
 mod limits;
 mod outgoing;
 mod pool;
+mod proxy;
 mod request;
 mod resolve;
 mod tls;
@@ -34,5 +36,6 @@ pub use error::{EgressError, Wait};
 pub use headers::is_forbidden;
 pub use limits::HttpLimits;
 pub use outgoing::RequestBody;
+pub use proxy::{Begun, Outcome, Password, Proxy, Rules, Wanted, Watcher};
 pub use request::{Outbound, empty};
 pub use tls::check_authorities;

@@ -145,6 +145,13 @@ impl Pool {
         }
     }
 
+    /// How many wait that the server has not closed.
+    pub(super) fn waiting(&self) -> usize {
+        let shelves = self.shelves();
+        let idle = shelves.idle.values().flatten().filter(|idle| !idle.sender.is_closed()).count();
+        idle + shelves.shared.values().filter(|shared| !shared.sender.is_closed()).count()
+    }
+
     fn shared(&self, key: &Key) -> Option<Link> {
         let mut shelves = self.shelves();
         let shared = shelves.shared.get_mut(key)?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes as Buffer;
 use http::{HeaderValue, Method, Request, Uri, header, request::Parts, uri::PathAndQuery};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 
 use super::{
     error::EgressError,
@@ -41,17 +41,24 @@ impl Outbound {
         self.permit.action()
     }
 
-    /// Method, whole address and headers, as they will be sent.
-    pub const fn parts_mut(&mut self) -> &mut Parts {
-        &mut self.parts
+    /// Method, whole address and headers, as they will be sent, with the permit that says what the host puts among them.
+    pub const fn parts_mut(&mut self) -> (&Permit<SendRequest>, &mut Parts) {
+        (&self.permit, &mut self.parts)
     }
 
     /// All of the body, for what has to be known before the first byte leaves: a signature.
     pub async fn whole_body(&mut self) -> Result<Buffer, EgressError> {
         let most = self.limits.request_body;
-        let body = std::mem::replace(&mut self.body, empty());
-        let collected = Limited::new(body, most.as_len()).collect().await;
-        let bytes = collected.map_err(|error| given_up(&*error, most))?.to_bytes();
+        let mut body = std::mem::replace(&mut self.body, empty());
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| EgressError::RequestAborted(format!("was given up: {error}")))?;
+            bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+            if bytes.len() > most.as_len() {
+                return Err(EgressError::RequestBody(most));
+            }
+        }
+        let bytes = Buffer::from(bytes);
         if let Some(announced) = self.announced.filter(|announced| *announced != bytes.len() as u64) {
             return Err(EgressError::RequestAborted(format!("has {} bytes, and {announced} were announced", bytes.len())));
         }
@@ -108,11 +115,4 @@ fn address(action: &SendRequest, query: Option<&str>) -> Result<Uri, EgressError
 pub(super) fn authority(name: &EndpointName, scheme: Scheme) -> String {
     let EndpointName { host, port } = name;
     if *port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") }
-}
-
-fn given_up(error: &(dyn std::error::Error + 'static), most: crate::names::Bytes) -> EgressError {
-    if error.is::<http_body_util::LengthLimitError>() {
-        return EgressError::RequestBody(most);
-    }
-    EgressError::RequestAborted(format!("was given up: {error}"))
 }

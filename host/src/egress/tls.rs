@@ -148,7 +148,8 @@ fn explained(wrong: &CertificateError, host: &Host) -> String {
     match wrong {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".into(),
-        CertificateError::UnknownIssuer => "no authority that is trusted here has signed it".into(),
+        // Two authorities can have the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "no authority that is trusted here has signed it".into(),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!("it is not for `{host}`"),
         other => other.to_string(),
     }

@@ -81,3 +81,27 @@ pub enum HostFault {
     #[error("an error in worldflux itself: {0}")]
     Panic(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vague_no_after_a_denial_is_that_denial_and_any_other_is_what_it_says() {
+        let denied = Cause::Denied { action: "GET https://a.b/".into(), rule: "it is not granted".into(), cure: "grant it".into() };
+        let denied = Failure::new(denied, "denied").with_hint("grant it");
+        let said = |cause| CallError::Refused(Failure::new(cause, "no")).because_of(Some(denied.clone()));
+        for vague in [Cause::Other, Cause::Auth, Cause::NotFound, Cause::Unavailable { retry_after: None }] {
+            let CallError::Refused(failure) = said(vague) else { panic!("it stays a refusal") };
+            assert_eq!(
+                (failure.message.as_str(), failure.hint.as_deref(), &failure.cause),
+                ("no: denied", Some("grant it"), &denied.cause)
+            );
+        }
+        for own in [Cause::Conflict, Cause::Quota, Cause::TimedOut] {
+            assert_eq!(said(own).to_string(), "no");
+        }
+        let fault = CallError::Fault { export: Export::Plan, fault: PluginFault::Exit(1) };
+        assert!(fault.because_of(Some(denied)).to_string().contains("it exited with code 1"));
+    }
+}

@@ -94,7 +94,8 @@ impl Question {
                 commit: settings.commit.clone(),
                 metrics: METRICS.to_owned(),
             },
-            details: vec![],
+            // A runtime for which the command says what is made, and not only what runs in it, has to plan with it.
+            details: vec![wire::Detail { key: "command".to_owned(), value: Value::from(settings.command.clone()).to_string() }],
         }
     }
 }

@@ -9,12 +9,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::children::Children;
+use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
     names::{Export, Failure, RunId},
-    policy::{Access, Folder, Places, Profile, Rights, open_folder},
+    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
+    secrets::Held,
     store::{Record, StoreError},
     workspace::{GuestPath, Root, WorkspaceError},
 };
@@ -34,6 +35,8 @@ pub struct Call {
     pub folders: Arc<Folders>,
     /// The processes of the run.
     pub children: Arc<Children>,
+    /// The secrets that the plugin may have used, and what hides them.
+    pub secrets: Arc<Held>,
     /// What sends its requests.
     pub client: Arc<Client>,
     /// The user's command, in `start` only.
@@ -46,6 +49,8 @@ pub struct Call {
     pub machine_reads: Arc<BTreeSet<PathBuf>>,
     /// What the user wants other programs to see of the machine.
     pub profile: Profile,
+    /// What strict programs reach over the network, and how.
+    pub reach: Arc<Reach>,
     /// When the call has to be over.
     pub deadline: Instant,
 }
@@ -61,11 +66,13 @@ impl Call {
             listener: Arc::new(Deaf),
             folders: Arc::default(),
             children: Arc::new(Children::new(launcher)),
+            secrets: Arc::default(),
             client: Arc::default(),
             command: None,
             program_output: None,
             base_variables: Arc::default(),
             machine_reads: Arc::default(),
+            reach: Arc::default(),
             profile: Profile::Own,
             deadline,
         })
@@ -78,10 +85,14 @@ pub struct CommandLaunch {
     pub argv: Vec<OsString>,
     /// Its variables, whole.
     pub variables: BTreeMap<OsString, OsString>,
+    /// The secrets among them, by the names of their variables.
+    pub secrets: BTreeMap<String, SecretName>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.
     pub profile: Profile,
+    /// What it reaches of the network, where it is strict.
+    pub network: ChildNetwork,
     /// Input, output, deadline. Taken by the launch, so that there is only one.
     pub options: std::sync::Mutex<Option<StartOptions>>,
 }

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use super::usage::{Alive, Usage};
+use super::{
+    network::{Outlet, Proxies},
+    usage::{Alive, Usage},
+};
 use crate::{
     names::{Cause, Failure, ProcessHandle},
     policy::{Limits, Permit, StartProcess},
@@ -24,6 +27,7 @@ pub struct Children {
     usage: Arc<Usage>,
     started: AtomicU64,
     table: Mutex<Table>,
+    proxies: Proxies,
 }
 
 /// A process that somebody waits for. It counts as alive until this is dropped.
@@ -50,7 +54,7 @@ impl Children {
     #[must_use]
     pub fn within(launcher: Launcher, limits: Limits) -> Self {
         let usage = Arc::new(Usage::new(limits));
-        Self { launcher, usage, started: AtomicU64::new(0), table: Mutex::new(BTreeMap::new()) }
+        Self { launcher, usage, started: AtomicU64::new(0), table: Mutex::default(), proxies: Proxies::default() }
     }
 
     /// What the run has used up.
@@ -60,17 +64,22 @@ impl Children {
     }
 
     /// Start a process that is not kept in the table: whoever started it waits for it.
-    pub async fn start(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<Running, Failure> {
+    pub(super) async fn start(&self, permit: Permit<StartProcess>, options: StartOptions, outlet: &Outlet) -> Result<Running, Failure> {
         let alive = self.admit()?;
-        let child = self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))?;
+        let child = self.spawn(permit, options, outlet).await?;
         Ok(Running { child, _alive: alive })
     }
 
     /// Start a process that outlives the call that started it.
-    pub(super) async fn launch(&self, permit: Permit<StartProcess>, options: StartOptions) -> Result<ProcessHandle, Failure> {
+    pub(super) async fn launch(
+        &self,
+        permit: Permit<StartProcess>,
+        options: StartOptions,
+        outlet: &Outlet,
+    ) -> Result<ProcessHandle, Failure> {
         let alive = self.admit()?;
         let handle = ProcessHandle::numbered(self.started.fetch_add(1, Ordering::Relaxed) + 1);
-        let child = self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))?;
+        let child = self.spawn(permit, options, outlet).await?;
         self.table().insert(handle.clone(), (Arc::new(child), Some(alive)));
         Ok(handle)
     }
@@ -86,6 +95,21 @@ impl Children {
         for (child, _) in self.table().values() {
             child.kill();
         }
+    }
+
+    /// Wait until nothing more is written down about children that have ended.
+    pub async fn settle(&self) {
+        self.proxies.settle().await;
+    }
+
+    /// Start a process, and serve the way out of its network where it has one.
+    async fn spawn(&self, permit: Permit<StartProcess>, mut options: StartOptions, outlet: &Outlet) -> Result<Child, Failure> {
+        let proxy = outlet.open(&permit, &mut options)?;
+        let child = self.launcher.start(permit, options).await.map_err(|error| spawn_failure(&error))?;
+        if let Some(proxy) = proxy {
+            self.proxies.serve(proxy, &child);
+        }
+        Ok(child)
     }
 
     /// The right to start one more.
@@ -125,6 +149,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
         SpawnError::SandboxUnavailable { program, needed, have, why, fix } => Cause::Denied {
             action: format!("start program `{program}`"),
             rule: format!("it has to be confined at level `{needed}`, and this machine has proven `{have}`: {why}"),
+            cure: fix.clone(),
+        },
+        SpawnError::NoNetwork { program, have, fix } => Cause::Denied {
+            action: format!("start program `{program}` with a network"),
+            rule: format!("the sandbox level `{have}` of this machine shuts out every network"),
             cure: fix.clone(),
         },
         SpawnError::View { .. }

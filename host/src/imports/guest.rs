@@ -13,6 +13,7 @@ use super::{
     http::HttpContext,
     log::LogContext,
     process::ProcessContext,
+    secrets::SecretsContext,
     stdio::Lines,
     transfer::TransferContext,
     waits::Waits,
@@ -35,6 +36,7 @@ pub struct Guest {
     pub(super) process: ProcessContext,
     pub(super) transfer: TransferContext,
     pub(super) log: LogContext,
+    pub(super) secrets: SecretsContext,
     streams: [Lines; 2],
     files: FilesContext,
     waits: u64,
@@ -49,7 +51,7 @@ impl Guest {
         let usage = call.children.usage().clone();
         let limits = *usage.limits();
         let gate = Arc::new(Gate::new(call.export, call.rights.clone(), call.record.clone(), usage.clone()));
-        let log = LogContext::new(call.export, call.record.clone(), call.listener.clone(), usage);
+        let log = LogContext::new(&call, usage);
         let streams = [Lines::new("stdout", log.clone()), Lines::new("stderr", log.clone())];
         let mut wasi = WasiCtxBuilder::new();
         let [stdout, stderr] = streams.clone();
@@ -76,9 +78,10 @@ impl Guest {
             wasi: wasi.build(),
             table,
             http,
-            requests: HttpContext::new(gate.clone(), call.client.clone(), denied.clone()),
+            requests: HttpContext::new(gate.clone(), call.client.clone(), call.secrets.clone(), denied.clone()),
             denied,
             files: FilesContext::new(gate.clone()),
+            secrets: SecretsContext::new(gate.clone(), call.secrets.clone()),
             transfer: TransferContext::new(gate.clone(), &call),
             process: ProcessContext::new(gate, call),
             log,

@@ -14,12 +14,13 @@ use wasmtime_wasi::{
 use wasmtime_wasi_http::{WasiHttpView as _, p2::bindings::http::types::IoError};
 
 use super::{
-    bindings::worldflux::runtime::{log, process, transfer, types},
+    bindings::worldflux::runtime::{log, process, secrets, transfer, types},
     files::RecordedFiles,
     guest::Guest,
     http::code_of,
     log::LogContext,
     process::ProcessContext,
+    secrets::SecretsContext,
     transfer::TransferContext,
     waits::CountedWaits,
 };
@@ -28,6 +29,12 @@ struct Process;
 
 impl HasData for Process {
     type Data<'a> = &'a mut ProcessContext;
+}
+
+struct Secrets;
+
+impl HasData for Secrets {
+    type Data<'a> = &'a mut SecretsContext;
 }
 
 struct Transfer;
@@ -49,6 +56,7 @@ const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     process::add_to_linker::<_, Process>(linker, |guest| &mut guest.process)?;
+    secrets::add_to_linker::<_, Secrets>(linker, |guest| &mut guest.secrets)?;
     transfer::add_to_linker::<_, Transfer>(linker, |guest| &mut guest.transfer)?;
     log::add_to_linker::<_, Log>(linker, |guest| &mut guest.log)?;
     filesystem::types::add_to_linker::<_, RecordedFiles>(linker, Guest::files)?;

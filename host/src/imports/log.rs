@@ -9,10 +9,10 @@ use serde_json::{Map, json};
 
 use super::{
     bindings::worldflux::runtime::{log as wit, types as wire},
-    call::{Listener, Talk, TalkLevel},
+    call::{Call, Listener, Talk, TalkLevel},
     usage::Usage,
 };
-use crate::{names::Export, store::Record};
+use crate::{names::Export, secrets::Scrubber, store::Record};
 
 /// Lines in one call of an export; the rest is counted and dropped. Stops a plugin from filling the record or the screen at once; the rate
 /// of lines stops it from doing so call by call.
@@ -31,14 +31,17 @@ pub(super) struct LogContext {
     record: Arc<Record>,
     listener: Arc<dyn Listener>,
     usage: Arc<Usage>,
+    scrubber: Arc<Scrubber>,
     lines: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
     reports: Arc<AtomicU64>,
 }
 
 impl LogContext {
-    pub(super) fn new(export: Export, record: Arc<Record>, listener: Arc<dyn Listener>, usage: Arc<Usage>) -> Self {
-        Self { export, record, listener, usage, lines: Arc::default(), dropped: Arc::default(), reports: Arc::default() }
+    pub(super) fn new(call: &Call, usage: Arc<Usage>) -> Self {
+        let Call { export, record, listener, secrets, .. } = call;
+        let (record, listener, scrubber) = (record.clone(), listener.clone(), secrets.scrubber().clone());
+        Self { export: *export, record, listener, usage, scrubber, lines: Arc::default(), dropped: Arc::default(), reports: Arc::default() }
     }
 
     /// Take one line, or count and drop it.
@@ -48,6 +51,7 @@ impl LogContext {
             return;
         }
         self.lines.fetch_add(1, Ordering::Relaxed);
+        let shorten = |text: &str| shorten(&self.scrubber.text(text));
         let message = shorten(message);
         let said: Map<_, _> = fields.iter().take(32).map(|field| (shorten(&field.name), json!(shorten(&field.value)))).collect();
         let fields = json!({ "export": self.export, "source": source, "said": said });
@@ -84,6 +88,7 @@ impl wit::Host for LogContext {
         }
         let wit::Progress { label, done, total, unit } = progress;
         let done = total.map_or(done, |total| done.min(total));
+        let shorten = |text: &str| shorten(&self.scrubber.text(text));
         self.listener.hear(Talk::Progress { label: shorten(&label), done, total, unit: shorten(&unit) });
     }
 }

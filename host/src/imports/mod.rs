@@ -6,7 +6,8 @@
 //! Never: decides (policy does), confines (sandbox does), makes an instance (engine does), knows the order of a run.
 //! Callers: engine, which gives every instance a [`Guest`] and links the interfaces; run, which fills in a [`Call`]; cli, to show how much a
 //! line of talk matters.
-//! Read in order: bindings, call, usage, gate, guest, process, children, log, files, naming, growth, waits, stdio, http (a folder), convert, link.
+//! Read in order: bindings, call, usage, gate, guest, process, children, network, secrets, log, files, naming, growth, waits, stdio, http (a
+//! folder), transfer, convert, link.
 
 mod bindings;
 mod call;
@@ -20,7 +21,9 @@ mod http;
 mod link;
 mod log;
 mod naming;
+mod network;
 mod process;
+mod secrets;
 mod stdio;
 mod transfer;
 mod usage;
@@ -32,4 +35,5 @@ pub use children::{Children, Running};
 pub use gate::Gate;
 pub use guest::Guest;
 pub use link::link;
+pub use network::Reach;
 pub use usage::Usage;

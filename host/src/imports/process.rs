@@ -18,6 +18,7 @@ use super::{
     call::Call,
     convert::{to_wire_ending, to_wire_failure},
     gate::{Gate, Refusal},
+    network::Outlet,
 };
 use crate::{
     names::{Bytes, Cause, Channel, Ending, Export, Failure, ProcessHandle},
@@ -39,6 +40,9 @@ const ARGUMENTS: (usize, Bytes) = (4_096, Bytes::mebi(1));
 /// Time that a short program has to end by itself once its call is over.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What lets the user's command reach one more host.
+const NETWORK: &str = "worldflux run --network";
+
 /// The context of this interface in one call.
 pub(super) struct ProcessContext {
     gate: Arc<Gate>,
@@ -57,7 +61,8 @@ impl ProcessContext {
         let left = self.call.deadline.saturating_duration_since(Instant::now());
         let limits = StartOptions { deadline: Some(left), grace: GRACE, ..StartOptions::new(captured.clone()) };
         let decision = self.decide(command, limits);
-        let effect = async |permit: Permit<_>, options| Ok(self.call.children.start(permit, options).await?.wait().await.ending);
+        let effect =
+            async |permit: Permit<_>, options| Ok(self.call.children.start(permit, options, &self.outlet("")).await?.wait().await.ending);
         let ending = self.pass("process.output", action, decision, effect, tell_ending).await?;
         let (stdout, stderr) = std::mem::take(&mut *captured.kept.lock().unwrap_or_else(PoisonError::into_inner));
         let dropped = ending.stdout_bytes.0 > stdout.len() as u64 || ending.stderr_bytes.0 > stderr.len() as u64;
@@ -75,7 +80,7 @@ impl ProcessContext {
             let message = format!("a program can be launched in `build-env` and `start` only, not in `{export}`");
             Err(Failure::new(Cause::Conflict, message).into())
         };
-        let effect = async |permit: Permit<_>, options| self.call.children.launch(permit, options).await;
+        let effect = async |permit: Permit<_>, options| self.call.children.launch(permit, options, &self.outlet("")).await;
         self.pass("process.launch", action, decision, effect, |handle| json!({ "process": handle })).await
     }
 
@@ -91,6 +96,7 @@ impl ProcessContext {
                 cap: command.cap,
                 deadline: command.deadline,
                 grace: command.grace,
+                way_out: BTreeMap::new(),
             },
             None => StartOptions::new(watched.unwrap_or_else(|| Arc::new(Nowhere))),
         }
@@ -99,9 +105,11 @@ impl ProcessContext {
     async fn launch_users_command(&self, ask: wit::LaunchOptions) -> Result<ProcessHandle, Failure> {
         let action = json!({
             "argv": self.call.command.as_ref().map(|command| command.argv.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>()),
+            "secrets": self.call.command.as_ref().map(|command| &command.secrets),
             "adds": ask.variables.iter().map(|variable| &variable.name).collect::<Vec<_>>(),
             "path-prefix": ask.path_prefix,
             "working-directory": ask.working_directory,
+            "network": self.call.command.as_ref().map(|command| command.network.reached()),
         });
         let decision = self
             .command(&ask)
@@ -113,7 +121,7 @@ impl ProcessContext {
             let Some(options) = options else {
                 return Err(Failure::new(Cause::Conflict, "the command was launched already in this `start`"));
             };
-            self.call.children.launch(permit, options).await
+            self.call.children.launch(permit, options, &self.outlet(NETWORK)).await
         };
         self.gate.pass("process.launch-command", action, decision, effect, |handle| json!({ "process": handle })).await
     }
@@ -137,6 +145,7 @@ impl ProcessContext {
             working_directory,
             profile: command.map_or(self.call.profile, |command| command.profile),
             places: self.call.folders.seen_by_command(),
+            network: command.map(|command| command.network.clone()).unwrap_or_default(),
         })
     }
 
@@ -192,6 +201,7 @@ impl ProcessContext {
             working_directory,
             profile: self.call.profile,
             places,
+            network: self.call.reach.indexes.clone(),
         })
     }
 
@@ -215,6 +225,19 @@ impl ProcessContext {
             return Err(Failure::invalid(field, text, "a folder below /env"));
         }
         self.call.folders.directory(field, text)
+    }
+
+    /// Who answers for what is started. `cure` is the option with which the user would let it reach more.
+    fn outlet(&self, cure: &'static str) -> Outlet {
+        let reach = &self.call.reach;
+        let dialer = if self.gate.export() == Export::BuildEnv { &reach.index_dialer } else { &reach.dialer };
+        Outlet {
+            dialer: dialer.clone(),
+            plugin: self.gate.rights().plugin.to_string(),
+            cure,
+            export: self.gate.export(),
+            record: self.call.record.clone(),
+        }
     }
 
     fn process(&self, handle: &str) -> Result<Arc<crate::sandbox::Child>, Failure> {

@@ -18,12 +18,13 @@ use super::{
     convert::to_wire_failure,
     gate::{Gate, Refusal},
     growth::Growth,
-    http::check_own_headers,
+    http::{check_own_headers, put_secrets},
 };
 use crate::{
     egress::{Client, Download, EgressError, Outbound, empty},
     names::{Bytes, Cause, Digest, Digester, Failure},
     policy::{self, Access, Denial, Permit, SendRequest, WantedRequest},
+    secrets::{Held, ScrubStream, Scrubber},
     workspace::{GuestPath, RelativePath},
 };
 
@@ -37,6 +38,7 @@ const TOLD: Duration = Duration::from_millis(200);
 pub(super) struct TransferContext {
     gate: Arc<Gate>,
     client: Arc<Client>,
+    held: Arc<Held>,
     folders: Arc<Folders>,
     listener: Arc<dyn Listener>,
     deadline: Instant,
@@ -59,8 +61,15 @@ struct Order {
 
 impl TransferContext {
     pub(super) fn new(gate: Arc<Gate>, call: &Call) -> Self {
-        let Call { client, folders, listener, deadline, .. } = call;
-        Self { gate, client: client.clone(), folders: folders.clone(), listener: listener.clone(), deadline: *deadline }
+        let Call { client, secrets, folders, listener, deadline, .. } = call;
+        Self {
+            gate,
+            client: client.clone(),
+            held: secrets.clone(),
+            folders: folders.clone(),
+            listener: listener.clone(),
+            deadline: *deadline,
+        }
     }
 
     async fn fetch(&self, asked: wit::DownloadRequest) -> Result<Arrived, Failure> {
@@ -124,24 +133,28 @@ impl TransferContext {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let limits = crate::egress::HttpLimits { response_body: Bytes(order.most), whole: left, ..*self.client.limits() };
         let request = Outbound::new(permit, order.request, limits).map_err(|error| Failure::from(&error))?;
-        if let Some(credential) = request.action().credentials.first() {
-            return Err(Failure::from(&EgressError::Invalid(format!("secret `{}` is not there", credential.secret))));
-        }
-        let mut download = self.client.fetch(request).await.map_err(|error| Failure::from(&error))?;
+        let mut download = self.request(request).await.map_err(|error| Failure::from(&error))?;
+        let scrubber = self.held.scrubber();
         if download.status() != StatusCode::OK {
-            return Err(not_there(&url, &download));
+            return Err(not_there(&url, &download, scrubber));
         }
-        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (size, sha256) = self.keep(&mut download, &order.to).await?;
-        if let Some(expected) = order.sha256.filter(|expected| *expected != sha256) {
-            let message = format!("{url} is not what was expected: its SHA-256 is {sha256}, and should be {expected}");
-            return Err(Failure::new(Cause::Conflict, message));
-        }
+        let content_type = download.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(|text| scrubber.text(text).into_owned());
+        let (size, sha256) = self.keep(&mut download, &url, &order.to, order.sha256).await?;
         Ok(Arrived { size, sha256, content_type })
     }
 
-    /// Write what comes into the file, while the next piece comes.
-    async fn keep(&self, download: &mut Download, to: &GuestPath) -> Result<(u64, Digest), Failure> {
+    async fn request(&self, mut request: Outbound) -> Result<Download, EgressError> {
+        let brokered = put_secrets(&self.held, &mut request).await?;
+        let download = self.client.fetch(request).await?;
+        if let Some(brokered) = brokered {
+            brokered.check(download.headers())?;
+        }
+        Ok(download)
+    }
+
+    /// Write what comes, without the secrets of the run, into the file, while the next piece comes.
+    async fn keep(&self, download: &mut Download, url: &str, to: &GuestPath, expected: Option<Digest>) -> Result<(u64, Digest), Failure> {
         let invalid = |expected: &str| Failure::invalid("to", to, expected);
         let inside = to.inside().cloned().ok_or_else(|| invalid("a file in the folder"))?;
         if self.folders.root(to.folder()).is_none() {
@@ -150,19 +163,29 @@ impl TransferContext {
         self.gate.usage().make(inside.names().count()).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
         let (pieces, queue) = mpsc::channel(WAITING);
         let (folders, usage, folder) = (self.folders.clone(), self.gate.usage().clone(), to.folder());
-        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue));
+        let other = format!("{url} is not what was expected: its SHA-256");
+        let check = move |found: Digest| match expected {
+            Some(expected) if expected != found => {
+                Err(Failure::new(Cause::Conflict, format!("{other} is {found}, and should be {expected}")))
+            }
+            _ => Ok(()),
+        };
+        let writing = spawn_blocking(move || write(&folders, folder, &inside, &usage, queue, check));
         let (label, total) = (to.to_string(), download.size());
         let (mut done, mut told) = (0, Clock::now());
+        let mut scrub = ScrubStream::new(self.held.scrubber().clone());
         let outcome = loop {
             match download.next().await {
                 Ok(Some(piece)) => {
                     done += piece.len() as u64;
+                    let piece = scrub.push(piece);
                     // The writer has ended only where it failed, and says why.
                     if pieces.send(Piece::Some(piece)).await.is_err() {
                         break Ok(());
                     }
                 }
                 Ok(None) => {
+                    let _ = pieces.send(Piece::Some(scrub.finish())).await;
                     let _ = pieces.send(Piece::End).await;
                     break Ok(());
                 }
@@ -192,6 +215,7 @@ fn write(
     inside: &RelativePath,
     usage: &Arc<super::usage::Usage>,
     mut pieces: mpsc::Receiver<Piece>,
+    check: impl FnOnce(Digest) -> Result<(), Failure>,
 ) -> Result<(u64, Digest), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Cause::Other, format!("the file cannot be written: {error}"));
     let root = folders.root(folder).ok_or_else(|| failed(&"its folder is gone"))?;
@@ -201,8 +225,11 @@ fn write(
     let (mut size, mut digester) = (0_u64, Digester::default());
     while let Some(piece) = pieces.blocking_recv() {
         let Piece::Some(piece) = piece else {
+            let sha256 = digester.finish();
+            // What stands there stays where this is something else.
+            check(sha256)?;
             replacement.commit().map_err(|error| failed(&error))?;
-            return Ok((size, digester.finish()));
+            return Ok((size, sha256));
         };
         size += piece.len() as u64;
         growth.up_to(size).map_err(|exceeded| Failure::new(Cause::Quota, exceeded.to_string()))?;
@@ -214,7 +241,7 @@ fn write(
 }
 
 /// Why an answer holds no file.
-fn not_there(url: &str, download: &Download) -> Failure {
+fn not_there(url: &str, download: &Download, scrubber: &Scrubber) -> Failure {
     let status = download.status();
     let header = |name| download.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(header::RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -224,7 +251,8 @@ fn not_there(url: &str, download: &Download) -> Failure {
         408 | 425 | 429 | 500..=599 => Cause::Unavailable { retry_after },
         _ => Cause::Other,
     };
-    let location = header(header::LOCATION).map(|to| format!(", and leads to {to}, which is not followed")).unwrap_or_default();
+    let location =
+        header(header::LOCATION).map(|to| format!(", and leads to {}, which is not followed", scrubber.text(to))).unwrap_or_default();
     let repeatable = matches!(cause, Cause::Unavailable { .. });
     Failure { repeatable, ..Failure::new(cause, format!("{url} answers {status}{location}")) }
 }
@@ -246,6 +274,6 @@ impl wit::Host for TransferContext {
     async fn download(&mut self, request: wit::DownloadRequest) -> Result<wit::Downloaded, wire::Failure> {
         let arrived = self.fetch(request).await.map_err(to_wire_failure)?;
         let Arrived { size, sha256, content_type } = arrived;
-        Ok(wit::Downloaded { size, sha256: sha256.hex(), content_type })
+        Ok(wit::Downloaded { size, sha256: sha256.hex(), content_type, details: vec![] })
     }
 }

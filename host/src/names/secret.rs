@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-/// A value that neither `Debug` nor `Display` shows. It has no `Serialize`, so it cannot slip into a document either.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret<T>(T);
+use zeroize::Zeroize;
 
-impl<T> Secret<T> {
+/// A value that neither `Debug` nor `Display` shows. It has no `Serialize`, so it cannot slip into a document either, and its memory is
+/// overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
     /// Hide `value`.
     pub const fn new(value: T) -> Self {
         Self(value)
@@ -18,7 +21,13 @@ impl<T> Secret<T> {
     }
 }
 
-impl<T> fmt::Debug for Secret<T> {
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 use super::{
     confinement::Confinement,
     folder::{Access, FolderName},
+    secret::SecretName,
 };
 
 /// Start a process on this machine, with everything that decides what it does.
@@ -27,6 +28,15 @@ pub struct OpenFolder {
     pub folder: FolderName,
     /// How.
     pub access: Access,
+}
+
+/// Put a secret into a variable of the command that the user typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GiveSecret {
+    /// Which.
+    pub secret: SecretName,
+    /// The name of the variable.
+    pub variable: String,
 }
 
 /// The programs that the host starts for itself. There are no others.

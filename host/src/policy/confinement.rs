@@ -122,9 +122,43 @@ pub enum Network {
     /// The hosts that are named in [`View::hosts`], through a proxy that the host of worldflux serves; beside them none but its own loopback
     /// device.
     Named,
-    /// That of the machine, whole. Only for the programs with which a bundled plugin fills an environment, whose sources the user has
-    /// configured outside of worldflux.
+    /// That of the machine, whole. Only where the user typed so.
     Machine,
+}
+
+/// The network that somebody wants for a child, before it is known whether the child is strict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChildNetwork {
+    /// None.
+    #[default]
+    None,
+    /// These hosts, and nothing else.
+    Hosts(BTreeSet<NetworkTarget>),
+    /// That of the machine, whole.
+    Machine,
+}
+
+impl ChildNetwork {
+    /// What is reached, as a person would type it: nothing, hosts, or `full`.
+    #[must_use]
+    pub fn reached(&self) -> Vec<String> {
+        match self {
+            Self::None => vec![],
+            Self::Hosts(hosts) => hosts.iter().map(ToString::to_string).collect(),
+            Self::Machine => vec!["full".to_owned()],
+        }
+    }
+}
+
+impl From<ChildNetwork> for (Network, BTreeSet<NetworkTarget>) {
+    fn from(wanted: ChildNetwork) -> Self {
+        match wanted {
+            ChildNetwork::Hosts(hosts) if !hosts.is_empty() => (Network::Named, hosts),
+            ChildNetwork::None | ChildNetwork::Hosts(_) => (Network::None, BTreeSet::new()),
+            ChildNetwork::Machine => (Network::Machine, BTreeSet::new()),
+        }
+    }
 }
 
 /// The weakest level that is enough. `full` where nobody said otherwise.

@@ -35,7 +35,8 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Place {
-    /// `127.0.0.1:8443`. Having been typed for exactly this host, it may be any address.
+    /// `127.0.0.1:8443`. Having been typed for exactly this host, it may be any address
+    /// but those at which cloud machines give their credentials away.
     Address(SocketAddr),
     /// `unix:/run/service.sock`.
     Socket(PathBuf),

@@ -4,7 +4,7 @@
 //! only `decide` can make one, so a forgotten check does not compile.
 //! Callers: imports, before every effect; run, for the few programs that the host itself starts; whoever reads asks or grants.
 //! Read in order: the nouns, each with the one reader of its text: purpose, program, folder (with protected), host, http, secret (with
-//! credential), device, resource, endpoint; then ask, grant (and those of requests), narrowing, rights, limits, confinement, action,
+//! credential), device, resource, endpoint; then ask, grant (with `http_grant`), narrowing, rights, limits, confinement, action,
 //! reach, permit, denial, decide; then the rules: process, variable.
 
 mod action;
@@ -33,13 +33,13 @@ mod rights;
 mod secret;
 mod variable;
 
-pub use action::{HostTool, OpenFolder, StartProcess};
+pub use action::{GiveSecret, HostTool, OpenFolder, StartProcess};
 pub use ask::Asks;
-pub use confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View};
+pub use confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Network, Places, Profile, View};
 pub use credential::{Credential, CredentialScheme, HeaderName, SecretUse, Word};
 pub use decide::{
-    CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, host_tool, open_folder, open_machine_folders, send_request,
-    start_command, start_program, use_path,
+    CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, fetch_asset, give_secrets, host_tool, open_folder,
+    open_machine_folders, send_request, start_command, start_program, usable_secrets, use_path,
 };
 pub use denial::{Denial, shell_word};
 pub use device::{Device, DeviceAsk};
@@ -55,7 +55,7 @@ pub use permit::Permit;
 pub use program::{ProgramAsk, ProgramName};
 pub use protected::Protected;
 pub use purpose::Purpose;
-pub use reach::{Connect, NetworkTarget, SendRequest, WantedRequest};
+pub use reach::{Connect, NetworkTarget, SendRequest, WantedRequest, split_port};
 pub use resource::{Amount, Resource, ResourceAsk, Resources};
 pub use rights::{Origin, Rights};
 pub use secret::{SecretAsk, SecretName};

@@ -49,10 +49,14 @@ pub struct WantedRequest<'a> {
     pub path: &'a str,
 }
 
-/// A host, or all hosts below a name, at one port: `api.modal.com`, `*.modal.com:8443`. Without a port it is 443.
+/// A host, or all hosts below a name, at one port: `api.modal.com`, `*.modal.com:8443`, `http://index.lan:3141`. Without a port it is 443.
+///
+/// What goes there has to be encrypted, unless `http://` is spelled out; then a missing port is 80.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NetworkTarget {
+    /// Whether what goes there has to be encrypted.
+    pub scheme: Scheme,
     /// Which.
     pub host: HostPattern,
     /// The port there.
@@ -79,8 +83,11 @@ impl SendRequest {
 
 impl fmt::Display for NetworkTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scheme == Scheme::Http {
+            f.write_str("http://")?;
+        }
         write!(f, "{}", self.host)?;
-        if self.port == Scheme::Https.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 
@@ -88,8 +95,9 @@ impl FromStr for NetworkTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (host, port) = split_port(text);
-        Ok(Self { host: host.parse()?, port: port.map_or(Ok(Scheme::Https.default_port()), str::parse)? })
+        let (scheme, authority) = text.strip_prefix("http://").map_or((Scheme::Https, text), |rest| (Scheme::Http, rest));
+        let (host, port) = split_port(authority);
+        Ok(Self { scheme, host: host.parse()?, port: port.map_or(Ok(scheme.default_port()), str::parse)? })
     }
 }
 
@@ -108,7 +116,8 @@ impl From<NetworkTarget> for String {
 }
 
 /// Host and port of an authority, as texts. The colons inside of `[` and `]` are those of an address.
-pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
+#[must_use]
+pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     let colon = authority.rfind(':').filter(|at| authority.rfind(']').is_none_or(|bracket| *at > bracket));
     match colon.and_then(|at| authority.split_at_checked(at)) {
         Some((host, port)) => (host, Some(port.get(1..).unwrap_or_default())),
@@ -169,9 +178,14 @@ mod tests {
 
     #[test]
     fn a_target_is_a_host_and_a_port() {
-        for (text, written) in
-            [("API.modal.com", "api.modal.com"), ("*.modal.com:8443", "*.modal.com:8443"), ("[2001:db8::1]:443", "[2001:db8::1]")]
-        {
+        for (text, written) in [
+            ("API.modal.com", "api.modal.com"),
+            ("*.modal.com:8443", "*.modal.com:8443"),
+            ("[2001:db8::1]:443", "[2001:db8::1]"),
+            ("http://index.lan:80", "http://index.lan"),
+            ("http://index.lan:443", "http://index.lan:443"),
+            ("index.lan:80", "index.lan:80"),
+        ] {
             assert_eq!(text.parse::<NetworkTarget>().unwrap().to_string(), written);
         }
         for bad in ["", "*", "a.b:0", "a.b:", "a.b:65536", ":443", "https://a.b", "a.b/x", "127.1", "0x7f.1", "u@a.b", "*.com"] {

@@ -55,6 +55,12 @@ impl Rights {
         self.grants.resources.amounts().into_iter().map(clip).collect()
     }
 
+    /// The line that grants every use of this secret that is asked for.
+    #[must_use]
+    pub fn cure_of_secret(&self, name: &super::secret::SecretName) -> String {
+        self.cure(&format!("--secret {name}"))
+    }
+
     /// The line that grants `what`, to be typed as it stands.
     pub(super) fn cure(&self, what: &str) -> String {
         // A file whose name begins with a dash is no option.

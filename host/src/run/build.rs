@@ -47,7 +47,7 @@ impl Story {
         self.add_folder()?;
         let output = self.output("build-env", OutputSource::BuildEnv)?;
         let built = self.call_build(existing.as_deref(), &output).await;
-        self.finish_log("build-env", &output, false)?;
+        self.finish_log("build-env", &output, false).await?;
         if self.logs.last().is_some_and(|log| log.bytes.0 == 0) {
             // Most environments need no program to be made; an empty log tells nobody anything.
             self.logs.pop();

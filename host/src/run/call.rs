@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{event::Event, installer::Configured, story::Story, verdict::Verdict};
+use super::{event::Event, installer::Configured, secrets, story::Story, verdict::Verdict};
 use crate::{
     engine::{self, CallError, Finding, Outline, Severity},
     imports::{Call, CommandLaunch, Listener, Talk},
@@ -35,12 +35,14 @@ impl Story {
             listener: Arc::new(Watched(self.events.clone())),
             folders: Arc::new(self.folders.clone()),
             children: self.children.clone(),
+            secrets: self.held.clone(),
             client: self.client.clone(),
             command: None,
             program_output: None,
             base_variables: Arc::new(configured.variables),
             machine_reads: Arc::new(configured.reads),
             profile: wanted,
+            reach: self.reach.clone(),
             deadline: Instant::now() + engine::patience(export),
         }
     }
@@ -60,9 +62,11 @@ impl Story {
         Call { command: Some(Arc::new(command)), ..self.call(Export::Start) }
     }
 
-    /// What the plugin's doctor says.
+    /// What the plugin's doctor says, and the host about the secrets that the plugin asks for.
     pub(super) async fn examine(&self) -> Result<Vec<Finding>, CallError> {
-        self.engine.doctor(&self.resolved.plugin, self.call(Export::Doctor), &self.question.runtime_settings).await
+        let mut findings = self.engine.doctor(&self.resolved.plugin, self.call(Export::Doctor), &self.question.runtime_settings).await?;
+        findings.extend(secrets::findings(&self.resolved.rights, &self.held));
+        Ok(secrets::hidden(findings, &self.held))
     }
 
     /// A finding of severity error blocks the run, and so does a doctor that does not answer.

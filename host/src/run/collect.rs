@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{event::Event, story::Story, verdict::Verdict};
+use super::{event::Event, secrets::hide, story::Story, verdict::Verdict};
 use crate::{
     engine::{Artifact, Outcome},
     names::{Bytes, Export},
@@ -104,7 +104,8 @@ impl Story {
         })
     }
 
-    pub(super) async fn note(&self, text: String) {
+    pub(super) async fn note(&self, mut text: String) {
+        hide(&self.held).text(&mut text);
         let _ = self.record.note(&text, serde_json::Value::Null);
         let _ = self.events.send(Event::Note(text)).await;
     }

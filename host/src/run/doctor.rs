@@ -10,12 +10,12 @@ use std::{
 use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
-use super::{error::RunError, host::Host, resolve};
+use super::{error::RunError, host::Host, resolve, secrets};
 use crate::{
     engine::{Finding, Severity},
     imports::{Call, Folders},
     names::{Export, RuntimeName},
-    plugin::PluginFile,
+    plugin::{PluginFile, Source},
     policy::{Folder, Profile},
 };
 
@@ -40,6 +40,13 @@ const AT_ONCE: usize = 16;
 /// Time after which an examination no longer keeps others waiting. A doctor answers in a tenth of it.
 const SLOW: Duration = Duration::from_secs(2);
 
+/// How somebody came to ask about a runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ByName,
+    WithAllOthers,
+}
+
 impl Host {
     /// Examine one runtime, by name or path.
     pub async fn doctor(self: &Arc<Self>, wanted: &str) -> Result<Health, RunError> {
@@ -57,7 +64,7 @@ impl Host {
             return Ok(self.doctor_installed(told).await);
         }
         let files = wanted.iter().map(|wanted| self.catalog.find(wanted)).collect::<Result<_, _>>()?;
-        Ok(self.doctor_files(files, told).await)
+        Ok(self.doctor_files(files, Asked::ByName, told).await)
     }
 
     async fn doctor_installed(self: &Arc<Self>, mut told: impl FnMut(&str, &Doctored)) -> Health {
@@ -78,12 +85,12 @@ impl Host {
                 }
             }
         }
-        let mut health = self.doctor_files(files, told).await;
+        let mut health = self.doctor_files(files, Asked::WithAllOthers, told).await;
         health.extend(broken_files);
         health
     }
 
-    async fn doctor_files(self: &Arc<Self>, files: Vec<PluginFile>, mut told: impl FnMut(&str, &Doctored)) -> Health {
+    async fn doctor_files(self: &Arc<Self>, files: Vec<PluginFile>, asked: Asked, mut told: impl FnMut(&str, &Doctored)) -> Health {
         let mut health = Health::new();
         let mut examinations = JoinSet::new();
         let mut names = HashMap::new();
@@ -92,7 +99,7 @@ impl Host {
             let (host, name, places) = (self.clone(), file.manifest.plugin.name.clone(), places.clone());
             let examination = examinations.spawn({
                 let name = name.clone();
-                async move { host.examine_in_turn(file, &name, places).await }
+                async move { host.examine_in_turn(file, &name, asked, places).await }
             });
             names.insert(examination.id(), name.to_string());
         }
@@ -108,10 +115,10 @@ impl Host {
         health
     }
 
-    async fn examine_in_turn(&self, file: PluginFile, name: &RuntimeName, places: Arc<Semaphore>) -> Doctored {
+    async fn examine_in_turn(&self, file: PluginFile, name: &RuntimeName, asked: Asked, places: Arc<Semaphore>) -> Doctored {
         // Never closed; without a place nothing would be wrong but the haste.
         let place = places.acquire_owned().await;
-        let mut examination = pin!(self.examine(file, name));
+        let mut examination = pin!(self.examine(file, name, asked));
         if let Ok(doctored) = timeout(SLOW, &mut examination).await {
             return doctored;
         }
@@ -119,15 +126,27 @@ impl Host {
         examination.await
     }
 
-    async fn examine(&self, file: PluginFile, name: &RuntimeName) -> Doctored {
+    async fn examine(&self, file: PluginFile, name: &RuntimeName, asked: Asked) -> Doctored {
+        let may_be_unused = asked == Asked::WithAllOthers && file.source == Source::Bundled;
         let examined = async {
             let resolved = self.make_ready(file).await?;
             let engine = self.engine().await?;
-            let call = self.doctor_call(&resolved)?;
+            let held = Arc::new(self.hold(&resolved.rights).await?);
+            let call = Call { secrets: held.clone(), ..self.doctor_call(&resolved)? };
             let settings = serde_json::json!({});
-            engine.doctor(&resolved.plugin, call, &settings).await.map_err(|cause| RunError::Call { plugin: name.clone(), cause })
+            let findings = match engine.doctor(&resolved.plugin, call, &settings).await {
+                Ok(findings) => findings,
+                Err(cause) => {
+                    let error = RunError::Call { plugin: name.clone(), cause };
+                    broken(&error.to_string(), error.hint()).findings
+                }
+            };
+            let of_secrets = secrets::findings(&resolved.rights, &held);
+            let of_secrets = if may_be_unused { of_secrets.into_iter().map(not_set_up).collect() } else { of_secrets };
+            Ok(secrets::hidden([findings, of_secrets].concat(), &held))
         };
-        match examined.await {
+        let examined: Result<_, RunError> = examined.await;
+        match examined {
             Ok(findings) => Doctored { findings },
             Err(error) => broken(&error.to_string(), error.hint()),
         }
@@ -145,6 +164,12 @@ impl Host {
         let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;
         Ok(Call { folders: Arc::new(Folders::open(folders)?), ..call })
     }
+}
+
+/// A runtime that came with this program and that nobody has set up is no error of the machine. Whoever asks for it by name, or runs something
+/// with it, is told that it cannot work.
+fn not_set_up(finding: Finding) -> Finding {
+    Finding { severity: finding.severity.min(Severity::Warning), ..finding }
 }
 
 fn broken(message: &str, remedy: Option<String>) -> Doctored {

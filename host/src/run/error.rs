@@ -8,6 +8,7 @@ use crate::{
     names::{Digest, RunId, RuntimeName},
     plugin::PluginError,
     policy::Level,
+    secrets::SecretError,
     store::StoreError,
     workspace::WorkspaceError,
 };
@@ -91,6 +92,9 @@ pub enum RunError {
         /// `before` or `after`.
         when: &'static str,
     },
+    /// A secret cannot be kept or had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// What was typed is not done, for a reason that says itself.
     #[error("{message}")]
     Refused {
@@ -102,6 +106,16 @@ pub enum RunError {
     /// The attacks of the self-test could not be made.
     #[error("the self-test could not be made: {0}")]
     Selftest(String),
+    /// A network was named for a command that cannot be kept to it.
+    #[error("the network `{network}` cannot be kept: {rule}")]
+    Network {
+        /// What was named.
+        network: String,
+        /// Why not.
+        rule: String,
+        /// What the person can do next.
+        cure: String,
+    },
     /// The strict profile was asked for, and this machine cannot keep it.
     #[error("`--sandbox strict` cannot be kept: it needs level `{needed}`, and this machine has proven `{have}`: {why}")]
     SandboxUnavailable {
@@ -126,6 +140,7 @@ impl RunError {
             Self::Config(error) => error.hint(),
             Self::Refused { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
             Self::Plugin(error) => error.hint(),
+            Self::Secret(error) => error.hint(),
             Self::Store(error) => Some(error.hint()).filter(|hint| !hint.is_empty()),
             Self::Load { cause: LoadError::TooLarge { .. } | LoadError::Limit(_), .. } => {
                 Some("ask the author for a smaller build; `worldflux plugin inspect FILE` shows what it is without compiling it".into())
@@ -145,6 +160,7 @@ impl RunError {
             Self::NoSnapshot { .. } => Some("let the command run with `--snapshot`".into()),
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
+            Self::Network { cure, .. } => Some(cure.clone()),
             Self::SandboxUnavailable { have: Level::None, fix, .. } => {
                 Some(format!("{fix}; or use `--sandbox own`, if you trust the command as you trust your shell"))
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{error::RunError, host::Host, prepare::check_places};
+use super::{error::RunError, host::Host, network, prepare::check_places, secrets};
 use crate::{
     config::{self, RunSettings},
     engine::{CallError, Description, Finding, Outline, PlannedResource, Question, Severity},
@@ -69,15 +69,21 @@ impl Host {
     pub async fn plan(&self, mut settings: RunSettings) -> Result<Plan, RunError> {
         let resolved = self.resolve_for(&settings).await?;
         let name = &resolved.description.name;
-        let runtime_settings = settings.settings_of(name);
+        let runtime_settings = self.name_assets(&mut settings, &resolved.description)?.value(&settings.settings_of(name))?;
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         check_places(self, &mut settings, &resolved.rights)?;
+        network::of_command(self, &settings, &resolved.rights).await?;
         let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
         let folders = Arc::new(Folders::open(folders)?);
-        let call = |export| Ok::<_, RunError>(Call { folders: folders.clone(), ..self.call_outside_of_a_run(export, &resolved.rights)? });
+        let held = Arc::new(self.hold(&resolved.rights).await?);
+        let call = |export| {
+            let call = self.call_outside_of_a_run(export, &resolved.rights)?;
+            Ok::<_, RunError>(Call { folders: folders.clone(), secrets: held.clone(), ..call })
+        };
         let failed = |cause: CallError| RunError::Call { plugin: name.clone(), cause };
         let engine = self.engine().await?;
         let findings = engine.doctor(&resolved.plugin, call(Export::Doctor)?, &runtime_settings).await.map_err(failed)?;
+        let findings = secrets::hidden([findings, secrets::findings(&resolved.rights, &held)].concat(), &held);
         let command = settings.command.clone();
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             // Nothing would be made, and a plugin that cannot work here need not say what it would make.

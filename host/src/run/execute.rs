@@ -1,15 +1,20 @@
 //! One command in the environment: started by the plugin, followed to its end.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use super::{build::store_failure, cancel::Cancel, event::OutputSource, output::Output, step::Step, story::Story, verdict::Verdict};
+use super::{
+    build::store_failure, cancel::Cancel, event::OutputSource, output::Output, secrets::hide, step::Step, story::Story, verdict::Verdict,
+};
 use crate::{
     engine::{ExecutionRequest, Started, StdinKind},
     imports::CommandLaunch,
     names::{EndKind, Ending, Export, ProcessHandle},
+    policy::{self, GiveSecret, SecretName},
     sandbox::{Child, StartOptions, Stdin},
     store::{Durability, ExecutionKind, NewExecution, ReasonCode, RunStatus},
 };
@@ -54,7 +59,9 @@ impl Story {
         let output = self.output(&name, OutputSource::Execution { kind, index })?;
         let run_id = self.question.settings.run_id.clone();
         // Written down first: whatever happens from here on, nobody starts it a second time.
-        let row = NewExecution { run_id: run_id.clone(), index, kind, argv: argv.clone() };
+        let mut shown = argv.clone();
+        hide(&self.held).texts(&mut shown);
+        let row = NewExecution { run_id: run_id.clone(), index, kind, argv: shown };
         self.host.state.begin_execution(&row, Durability::Durable).map_err(|error| store_failure(&error))?;
         let answer = self.start_and_follow(execution, index, &output).await;
         let ending = answer.as_ref().ok();
@@ -62,7 +69,7 @@ impl Story {
             // What became of it is also in the manifest; a database that cannot be written must not hide it.
             let _ = self.host.state.execution_ended(&run_id, index, ending);
         }
-        self.finish_log(&label, &output, ending.is_some_and(|ending| ending.truncated))?;
+        self.finish_log(&label, &output, ending.is_some_and(|ending| ending.truncated)).await?;
         self.summarize(kind, index, &argv, ending, &label);
         answer
     }
@@ -78,17 +85,22 @@ impl Story {
             deadline: execution.deadline,
             stdin: if matches!(execution.stdin, Stdin::Empty) { StdinKind::Empty } else { StdinKind::Host(None) },
         };
+        let mut variables = self.command_variables();
+        let secrets = self.give_secrets(&mut variables)?;
         let launch = CommandLaunch {
             argv: execution.argv.iter().map(Into::into).collect(),
-            variables: self.command_variables(),
+            variables,
+            secrets,
             working_directory: settings.workspace.clone(),
             profile: settings.sandbox,
+            network: self.network.clone(),
             options: Mutex::new(Some(StartOptions {
                 stdin: execution.stdin,
                 sink: output.clone(),
                 cap: settings.log_limit,
                 deadline: execution.deadline,
                 grace: settings.grace,
+                ..StartOptions::new(output.clone())
             })),
         };
         let environment = self.environment.clone().unwrap_or_default();
@@ -113,7 +125,7 @@ impl Story {
     }
 
     /// The variables of a command on this machine.
-    fn command_variables(&self) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    fn command_variables(&self) -> BTreeMap<OsString, OsString> {
         let settings = &self.question.settings;
         let mut variables = settings.command_variables(&self.host.environment, self.profile());
         let output = &settings.output;
@@ -121,6 +133,27 @@ impl Story {
         variables.insert("WORLDFLUX_OUTPUT_DIR".into(), output.as_os_str().to_owned());
         variables.insert("WORLDFLUX_METRICS".into(), output.join("metrics.json").into_os_string());
         variables
+    }
+
+    /// Put the secrets into `variables` that were granted for them; answers which went where. One that the user typed another value for, for
+    /// this run, stays as it was typed; one that has no value is left out, as `doctor` says.
+    fn give_secrets(&self, variables: &mut BTreeMap<OsString, OsString>) -> Result<BTreeMap<String, SecretName>, Verdict> {
+        let rights = self.host.rights_left(&self.resolved.file, &self.resolved.rights);
+        let typed = &self.question.settings.variables;
+        let mut given = BTreeMap::new();
+        for permit in policy::give_secrets(&rights) {
+            let GiveSecret { secret, variable } = permit.action().clone();
+            if typed.contains_key(&variable) || !self.held.has(&secret) {
+                continue;
+            }
+            let value = self.held.give(&permit).map_err(|error| {
+                Verdict::new(RunStatus::Failed, ReasonCode::StartFailed, error.to_string())
+                    .with_next_action(error.hint().unwrap_or_default())
+            })?;
+            variables.insert(variable.clone().into(), value.reveal().into());
+            given.insert(variable, secret);
+        }
+        Ok(given)
     }
 
     /// Follow a process of this machine. No plugin code runs while it does.

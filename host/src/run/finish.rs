@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{error::RunError, event::Event, story::Story, verdict::Verdict};
+use super::{error::RunError, event::Event, secrets::hide, story::Story, verdict::Verdict};
 use crate::{
     config::RunSettings,
     engine::Cost,
@@ -22,9 +22,13 @@ impl Story {
     /// believes it.
     pub(super) async fn finish(mut self, mut verdict: Verdict) -> Result<Manifest, RunError> {
         let runtime = self.runtime_section(&mut verdict);
+        if let Err(error) = self.host.remove_assets(&self.question.settings.run_id) {
+            self.note(format!("assets of the run are still there: {error}")).await;
+        }
         let flushed = self.record.flush();
         let settings = self.question.settings.clone();
         let mut manifest = self.manifest(&settings, &verdict, runtime);
+        manifest.hide(&hide(&self.held));
         let layout = self.host.state.layout();
         let place = layout.manifest(&settings.run_id);
         manifest.output_dir = settings.output.to_string_lossy().into_owned();
@@ -105,7 +109,8 @@ impl Story {
             (Profile::Own, Some(_)) => "process-tree",
             (Profile::Strict, Some(level)) => level.name(),
         };
-        SandboxSection { profile, level: level.to_owned() }
+        let network = (level != "remote").then(|| self.network.reached());
+        SandboxSection { profile, level: level.to_owned(), network }
     }
 
     /// The runtime, with what the plugin told. A key that would hide what the host says makes the run incomplete.

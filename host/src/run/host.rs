@@ -13,7 +13,7 @@ use crate::{
     egress::{Client, Dialer},
     engine::{CompiledCache, Compiler, Engine},
     plugin::{Catalog, PluginFile, Source},
-    policy::{Grants, Origin, Profile, Rights},
+    policy::{Endpoints, Grants, Origin, Profile, Rights},
     sandbox::{Launcher, Proof},
     store::State,
 };
@@ -64,6 +64,11 @@ impl Host {
         &self.state
     }
 
+    /// The folder of grants and secrets.
+    pub(super) fn config_folder(&self) -> &Path {
+        &self.folders.config
+    }
+
     /// The plugins that can be named.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
@@ -101,8 +106,13 @@ impl Host {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());
         }
-        let endpoints = EndpointFile::load(&self.folders.config)?.endpoints().clone();
+        let endpoints = self.endpoints()?;
         Ok(self.client.get_or_init(|| Arc::new(Client::new(Dialer::new(endpoints)))).clone())
+    }
+
+    /// What the user says about hosts, at this moment.
+    pub(super) fn endpoints(&self) -> Result<Endpoints, RunError> {
+        Ok(EndpointFile::load(&self.folders.config)?.endpoints().clone())
     }
 
     /// What a plugin may do. A bundled one came with the program that the user chose to run and has all it asks for, and what the user granted

@@ -68,6 +68,8 @@ impl Configured {
         let reads = readable(environment, &variables);
         // The home folder is there as far as it is listed above, and nobody can write in it.
         variables.remove(std::ffi::OsStr::new("TMPDIR"));
+        // The way out is that of the sandbox.
+        variables.remove(std::ffi::OsStr::new("PIP_PROXY"));
         variables.insert("UV_CACHE_DIR".into(), "/tmp/uv".into());
         variables.insert("PIP_CACHE_DIR".into(), "/tmp/pip".into());
         Self { variables, reads }

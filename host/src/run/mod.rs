@@ -2,16 +2,18 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, prepare, call, installer, build, snapshot, execute, output,
-//! remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, network, index, call, installer,
+//! build, snapshot, execute, output, remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
 //! - A step that fails ends the way to the command, never the way to the manifest: collect, teardown and finish run whatever happened.
 //! - `doctor` and the look at the repository run beside `plan`: none of them changes anything, and a person waits for all of them.
+//! - The values of secrets are looked up once, before a run has a row: whatever is written from then on goes through what hides them.
 //! - The context of a run is written to its folder, without the values of variables, so that a later host can tear down what a host that
 //!   was killed had built.
 
 mod added;
+mod assets;
 mod build;
 mod call;
 mod cancel;
@@ -23,13 +25,16 @@ mod examine;
 mod execute;
 mod finish;
 mod host;
+mod index;
 mod installer;
+mod network;
 mod output;
 mod prepare;
 mod provenance;
 mod reap;
 mod remote;
 mod resolve;
+mod secrets;
 mod snapshot;
 mod step;
 mod story;

@@ -1,8 +1,13 @@
 //! What is made before anything runs: the row, the folders, the record.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt},
+    path::PathBuf,
+};
 
-use super::{error::RunError, host::Host, resolve::Resolved, step::Step};
+use super::{error::RunError, host::Host, resolve::Resolved, secrets::hide, step::Step};
 use crate::{
     config::{self, RunSettings},
     engine::Question,
@@ -10,7 +15,9 @@ use crate::{
     names::{Moment, RunId},
     policy::{Folder, Profile, Rights},
     sandbox::Stdin,
+    secrets::Held,
     store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
+    workspace::WorkspaceError,
 };
 
 /// What a run begins with.
@@ -36,7 +43,7 @@ pub(super) async fn check_sandbox(host: &Host, settings: &RunSettings, rights: &
 }
 
 /// Check what the user named, then write the run down.
-pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolved) -> Result<Prepared, RunError> {
+pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolved, held: &Held) -> Result<Prepared, RunError> {
     let stdin = open_stdin(&settings.stdin)?;
     check_places(host, settings, &resolved.rights)?;
     settings.prepare_output()?;
@@ -45,6 +52,8 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
     let logs = settings.output.join("logs");
     fs::create_dir_all(&logs).map_err(|cause| RunError::Output { path: logs, cause })?;
     let created_at = Moment::now();
+    let mut command = settings.command.clone();
+    hide(held).texts(&mut command);
     let lock = host.state.create_run(&NewRun {
         id: settings.run_id.clone(),
         client_run_id: settings.client_run_id.clone(),
@@ -52,11 +61,11 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
         task: settings.task.clone(),
         runtime: settings.runtime.to_string(),
         plugin_digest: Some(resolved.file.digest),
-        command: settings.command.clone(),
+        command,
         step: Step::Open.name().to_owned(),
         output_dir: settings.output.clone(),
     })?;
-    let begun = begin(host, settings, resolved);
+    let begun = begin(host, settings, resolved, held);
     if let Err(error) = &begun {
         // The row is there already: it must not look as if a host were still at work on it.
         let _ = host.state.finish_run(&settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
@@ -91,15 +100,20 @@ pub(super) fn check_places(host: &Host, settings: &mut RunSettings, rights: &Rig
 }
 
 /// The record and the folders of a run that is written down.
-fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<(Record, Folders), RunError> {
-    let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?;
-    let folders = Folders::open([
+fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved, held: &Held) -> Result<(Record, Folders), RunError> {
+    let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?.hiding(hide(held));
+    let mut places = vec![
         (Folder::Workspace, settings.workspace.clone()),
         (Folder::Source, settings.source.clone()),
         (Folder::Output, settings.output.clone()),
         (Folder::State, host.state.plugin_state_folder(&resolved.description.name)?),
-    ])?;
-    Ok((record, folders))
+    ];
+    if !settings.assets.is_empty() {
+        let path = host.state.layout().assets_of(&settings.run_id);
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(|cause| WorkspaceError::Folder { path: path.clone(), cause })?;
+        places.push((Folder::Assets, path));
+    }
+    Ok((record, Folders::open(places)?))
 }
 
 fn open_stdin(stdin: &config::Stdin) -> Result<Stdin, RunError> {
@@ -114,22 +128,26 @@ fn open_stdin(stdin: &config::Stdin) -> Result<Stdin, RunError> {
 }
 
 /// Write the context down for a later host, which has to tear down what this one builds if this one is killed.
-pub(super) fn keep_question(host: &Host, question: &Question) -> Result<(), RunError> {
-    let kept = write_question(host, question);
+pub(super) fn keep_question(host: &Host, question: &Question, held: &Held) -> Result<(), RunError> {
+    let kept = write_question(host, question, held);
     if let Err(error) = &kept {
         let _ = host.state.finish_run(&question.settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
     }
     kept
 }
 
-fn write_question(host: &Host, question: &Question) -> Result<(), RunError> {
+fn write_question(host: &Host, question: &Question, held: &Held) -> Result<(), RunError> {
     let path = question_path(host, &question.settings.run_id);
     let mut kept = question.clone();
     // Their values may be secrets, and nothing that releases needs them.
     kept.settings.variables.clear();
     kept.settings.environment.variables.clear();
     let failed = |cause: std::io::Error| RunError::Output { path: path.clone(), cause };
-    let text = serde_json::to_vec(&kept).map_err(|error| failed(error.into()))?;
+    // A secret that was typed into a setting or a command is hidden here too. What releases gets stars in its place: a secret that a plugin
+    // needs is one that it names.
+    let mut value = serde_json::to_value(&kept).map_err(|error| failed(error.into()))?;
+    hide(held).json(&mut value);
+    let text = serde_json::to_vec(&value).map_err(|error| failed(error.into()))?;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     file.and_then(|mut file| file.write_all(&text)).map_err(failed)?;
     Ok(())

@@ -104,6 +104,8 @@ impl Host {
 
     /// What became of a run whose host is gone. Its processes are gone too: their supervisor ends them when the host dies.
     fn settle_run(&self, row: &RunRow) -> Result<RunStatus, RunError> {
+        // Perhaps a secret among them. What cannot be removed is no reason not to settle the rest.
+        let _ = self.remove_assets(&row.id);
         let layout = self.state.layout();
         // The host got as far as the manifest and was killed before it could say so.
         if let Ok(manifest) = Manifest::read(&layout.manifest(&row.id)) {
@@ -147,9 +149,12 @@ impl Host {
         }
         let engine = self.engine().await.map_err(|error| error.to_string())?;
         // Where the folder is gone, the plugin still has what lies elsewhere to release.
-        let folders = Folders::open([(Folder::Env, row.folder.clone())]).unwrap_or_default();
+        let state = self.state.plugin_state_folder(&question.runtime).map_err(|error| error.to_string())?;
+        let folders = Folders::open([(Folder::Env, row.folder.clone()), (Folder::State, state.clone())]);
+        let folders = folders.or_else(|_| Folders::open([(Folder::State, state)])).unwrap_or_default();
         let call = self.call_outside_of_a_run(Export::Teardown, &resolved.rights).map_err(|error| error.to_string())?;
-        let call = Call { folders: Arc::new(folders), ..call };
+        let secrets = Arc::new(self.hold(&resolved.rights).await.map_err(|error| error.to_string())?);
+        let call = Call { folders: Arc::new(folders), secrets, ..call };
         let answer = engine.teardown(&resolved.plugin, call, question, row.handle.as_deref()).await;
         answer.map(|_| ()).map_err(|error| error.to_string())
     }

@@ -7,14 +7,21 @@ use tokio::time::{Instant, sleep_until};
 use super::{cancel::Cancel, output::Output, story::Story};
 use crate::{
     engine::{CallError, Phase},
-    names::{Bytes, Channel, EndKind, Ending, Export, Moment},
+    names::{Bytes, Cause, Channel, EndKind, Ending, Export, Failure, Moment},
 };
 
 /// How long a backend may be out of reach, or not know, before the execution counts as lost.
 const PATIENCE: Duration = Duration::from_mins(15);
 
-/// How long after an unanswered poll the next one is made, at first; it doubles up to a minute.
+/// How long after an unanswered poll the next one is made, at first; it doubles up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// The longest that a backend may ask to be left alone. Stops one that says a day from making a run look dead.
+const MOST_ASKED: Duration = Duration::from_mins(5);
+
+/// How long after the end was asked for the next poll is made.
+const AFTER_END: Duration = Duration::from_millis(250);
 
 /// How long a backend may take to end an execution that it was asked to end, beyond the grace.
 const END: Duration = Duration::from_mins(2);
@@ -26,6 +33,8 @@ struct Watch {
     kept: [u64; 2],
     retry: Duration,
     unknown_since: Option<Instant>,
+    /// Since when, as the user was told.
+    told_unknown: Option<Moment>,
     asked_to_end: Option<(EndKind, Instant)>,
 }
 
@@ -42,20 +51,27 @@ impl Story {
         let started_at = Moment::now();
         let deadline = deadline.map(|deadline| Instant::now() + deadline);
         let mut next = Instant::now() + first;
-        let mut watch =
-            Watch { cursor: String::new(), wrote: [0; 2], kept: [0; 2], retry: FIRST_RETRY, unknown_since: None, asked_to_end: None };
+        let mut watch = Watch::new();
         loop {
             self.wait_for_poll(next, deadline, handle, &mut watch).await;
-            let answer = self.poll_once(handle, index, output, &mut watch).await;
+            let answer = self.poll_once(handle, index, deadline, output, &mut watch).await;
             let (after, ended) = match answer {
-                Ok((after, ended)) => (after, ended),
-                Err(error) => (watch.missed(), Err(error.to_string())),
+                Ok(Some((after, ended))) => (after, ended),
+                // It was given up for the end that somebody wants; how that goes is asked soon.
+                Ok(None) => {
+                    next = Instant::now() + AFTER_END;
+                    continue;
+                }
+                Err(error) => (watch.missed(&error), Err(error.to_string())),
             };
             match ended {
-                Ok(Some(ending)) => return watch.close(ending),
-                Ok(None) => watch.unknown_since = None,
+                Ok(Some(ending)) => {
+                    self.tell_found(&mut watch).await;
+                    return watch.close(ending);
+                }
+                Ok(None) => self.tell_found(&mut watch).await,
                 Err(why) if watch.is_lost(self.question.settings.grace) => return watch.close(lost(started_at, &why)),
-                Err(_) => {}
+                Err(why) => self.tell_unknown(&mut watch, &why).await,
             }
             next = Instant::now() + after;
         }
@@ -63,38 +79,71 @@ impl Story {
 
     /// Wait for the next poll; ask for the end where the deadline or the user comes first.
     async fn wait_for_poll(&self, next: Instant, deadline: Option<Instant>, handle: &str, watch: &mut Watch) {
-        let grace = self.question.settings.grace;
-        let mut cancelled = self.cancelled.clone();
-        let wait = async { sleep_until(next).await };
+        let kind = tokio::select! {
+            () = sleep_until(next) => return,
+            kind = self.end_wanted(deadline, watch) => kind,
+        };
+        self.end_remote(kind, handle, watch).await;
+    }
+
+    /// Answers once the deadline has passed or the user wants the end, and that was not asked for yet.
+    async fn end_wanted(&self, deadline: Option<Instant>, watch: &Watch) -> EndKind {
         if watch.asked_to_end.is_some() {
-            return wait.await;
+            return std::future::pending().await;
         }
+        let mut cancelled = self.cancelled.clone();
         let deadline = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
-        let kind = tokio::select! {
-            () = wait => return,
+        tokio::select! {
             () = deadline => EndKind::TimedOut,
             _ = cancelled.at_least(Cancel::Stop) => EndKind::Killed,
-        };
-        watch.asked_to_end = Some((kind, Instant::now()));
-        self.ask_plugin_to_kill(handle, grace).await;
+        }
     }
 
-    /// One poll: its output is logged, its cursor stored, and its phase told. An `Err` inside is a phase that nobody knows.
+    async fn end_remote(&self, kind: EndKind, handle: &str, watch: &mut Watch) {
+        watch.asked_to_end = Some((kind, Instant::now()));
+        self.ask_plugin_to_kill(handle, self.question.settings.grace).await;
+    }
+
+    /// Say once that nobody knows, and since when.
+    async fn tell_unknown(&self, watch: &mut Watch, why: &str) {
+        if watch.told_unknown.is_none() {
+            let since = *watch.told_unknown.insert(Moment::now());
+            self.note(format!("what runs elsewhere is unknown since {since}: {why}; it is asked for again")).await;
+        }
+    }
+
+    async fn tell_found(&self, watch: &mut Watch) {
+        watch.unknown_since = None;
+        if let Some(since) = watch.told_unknown.take() {
+            self.note(format!("what runs elsewhere is known again; it was unknown since {since}")).await;
+        }
+    }
+
+    /// One poll: its output is logged, its cursor stored, and its phase told. An `Err` inside is a phase that nobody knows. `None` is a poll that
+    /// was given up because the end is wanted: a backend that does not answer must not keep it waiting.
     async fn poll_once(
         &self,
         handle: &str,
         index: u32,
+        deadline: Option<Instant>,
         output: &Arc<Output>,
         watch: &mut Watch,
-    ) -> Result<(Duration, Result<Option<Ending>, String>), CallError> {
+    ) -> Result<Option<(Duration, Result<Option<Ending>, String>)>, CallError> {
         let environment = self.environment.clone().unwrap_or_default();
         let call = self.call(Export::Poll);
-        let seen = self.engine.poll(&self.resolved.plugin, call, &self.question, &environment, handle, &watch.cursor).await?;
+        let poll = self.engine.poll(&self.resolved.plugin, call, &self.question, &environment, handle, &watch.cursor);
+        let seen = tokio::select! {
+            seen = poll => seen?,
+            kind = self.end_wanted(deadline, watch) => {
+                self.end_remote(kind, handle, watch).await;
+                return Ok(None);
+            }
+        };
         for (channel, bytes) in seen.output {
             let kept = watch.keep(channel, bytes, self.question.settings.log_limit);
             if !kept.is_empty() {
@@ -112,11 +161,23 @@ impl Story {
             }
         };
         watch.retry = FIRST_RETRY;
-        Ok((seen.ask_again_after, phase))
+        Ok(Some((seen.ask_again_after, phase)))
     }
 }
 
 impl Watch {
+    const fn new() -> Self {
+        Self {
+            cursor: String::new(),
+            wrote: [0; 2],
+            kept: [0; 2],
+            retry: FIRST_RETRY,
+            unknown_since: None,
+            told_unknown: None,
+            asked_to_end: None,
+        }
+    }
+
     /// Count new output and cut it at the cap.
     fn keep(&mut self, channel: Channel, mut bytes: Vec<u8>, cap: Bytes) -> Vec<u8> {
         let ([wrote_out, wrote_err], [kept_out, kept_err]) = (&mut self.wrote, &mut self.kept);
@@ -130,12 +191,15 @@ impl Watch {
         bytes
     }
 
-    /// A poll was not answered: how long to wait for the next one.
-    fn missed(&mut self) -> Duration {
+    /// A poll was not answered: how long to wait for the next one. As long as the backend asked for, where it did.
+    fn missed(&mut self, error: &CallError) -> Duration {
         self.unknown_since.get_or_insert_with(Instant::now);
         let wait = self.retry;
-        self.retry = (wait * 2).min(Duration::from_mins(1));
-        wait
+        self.retry = (wait * 2).min(LONGEST_RETRY);
+        match error {
+            CallError::Refused(Failure { cause: Cause::Unavailable { retry_after: Some(asked) }, .. }) => (*asked).clamp(wait, MOST_ASKED),
+            _ => wait,
+        }
     }
 
     fn is_lost(&self, grace: Duration) -> bool {

@@ -19,10 +19,11 @@ use crate::{
     config::{self, RunSettings},
     egress::Client,
     engine::{Engine, Outcome, Question},
-    imports::{Children, Folders},
+    imports::{Children, Folders, Reach},
     names::{Ending, Moment, RunId},
-    policy::Level,
+    policy::{ChildNetwork, Level},
     sandbox::Stdin,
+    secrets::Held,
     store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
 };
 
@@ -71,8 +72,14 @@ pub(super) struct Story {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) cancelled: Cancelled,
     pub(super) children: Arc<Children>,
+    /// What the user's command reaches of the network, on this machine.
+    pub(super) network: ChildNetwork,
+    /// What connects to the hosts of that network, and to the indexes of an environment.
+    pub(super) reach: Arc<Reach>,
     pub(super) client: Arc<Client>,
     pub(super) folders: Folders,
+    /// The secrets that its plugin may have used.
+    pub(super) held: Arc<Held>,
     pub(super) stdin: Option<Stdin>,
     /// The handle of the environment, once there is one.
     pub(super) environment: Option<String>,
@@ -116,7 +123,7 @@ impl Host {
             }
         };
         let running = tokio::spawn(async move {
-            let manifest = story.tell().await;
+            let manifest = Box::pin(story.tell()).await;
             if let Some(listener) = listener {
                 listener.abort();
                 // Its end removes the pipe on which it listened.
@@ -140,15 +147,20 @@ async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 
 impl Story {
     async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
-        host.launcher.prepare(SUPERVISORS);
+        host.launcher.prepare(SUPERVISORS, settings.sandbox);
         let resolved = host.resolve_for(&settings).await?;
-        let runtime_settings = settings.settings_of(&resolved.description.name);
+        let named = host.name_assets(&mut settings, &resolved.description)?;
+        let runtime_settings = named.value(&settings.settings_of(&resolved.description.name))?;
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
-        let prepared = super::prepare::prepare(&host, &mut settings, &resolved)?;
+        let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
+        let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
+        let held = Arc::new(host.hold(&resolved.rights).await?);
+        let prepared = super::prepare::prepare(&host, &mut settings, &resolved, &held)?;
+        host.bring_assets(&settings, &prepared.folders, &resolved.rights, &held).await?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
-        super::prepare::keep_question(&host, &question)?;
+        super::prepare::keep_question(&host, &question, &held)?;
         let story = Self {
             engine: host.engine().await?,
             question,
@@ -156,8 +168,11 @@ impl Story {
             events,
             cancelled,
             children: Arc::new(Children::new(host.launcher.clone())),
+            reach: Arc::new(reach),
+            network,
             client: host.client()?,
             folders: prepared.folders,
+            held,
             stdin: Some(prepared.stdin),
             environment: None,
             claim: super::build::Claim::None,
@@ -194,6 +209,8 @@ impl Story {
         }
         self.enter(Step::Teardown).await;
         verdict = self.teardown(verdict).await;
+        // Nothing is written down any more when the manifest says how much there is.
+        self.children.settle().await;
         self.enter(Step::Finish).await;
         self.finish(verdict).await
     }
@@ -252,13 +269,13 @@ impl Story {
 
     /// Begin the log of a command.
     pub(super) fn output(&self, name: &str, source: super::event::OutputSource) -> Result<Arc<Output>, Verdict> {
-        Output::create(&self.log_path(name), source, self.events.clone())
+        Output::create(&self.log_path(name), source, self.held.scrubber(), self.events.clone())
             .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
     }
 
     /// End the log of a command, and remember it for the manifest.
-    pub(super) fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
-        let summary = output.finish().map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
+    pub(super) async fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
+        let summary = output.finish().await.map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
         let Some(summary) = summary else { return Ok(()) };
         self.logs.push(LogFile {
             name: name.to_owned(),

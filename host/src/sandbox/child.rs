@@ -3,7 +3,7 @@
 use std::{
     os::fd::OwnedFd,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -24,6 +24,7 @@ pub struct Child {
     level: Level,
     wishes: Arc<Wishes>,
     exit: watch::Receiver<Option<Exit>>,
+    way_out: Mutex<Option<OwnedFd>>,
 }
 
 /// How a command ended, and how long it ran.
@@ -36,8 +37,23 @@ pub struct Exit {
 }
 
 impl Child {
-    pub(super) const fn new(pid: u32, level: Level, wishes: Arc<Wishes>, exit: watch::Receiver<Option<Exit>>) -> Self {
-        Self { pid, level, wishes, exit }
+    pub(super) const fn new(
+        pid: u32,
+        level: Level,
+        wishes: Arc<Wishes>,
+        exit: watch::Receiver<Option<Exit>>,
+        way_out: Option<OwnedFd>,
+    ) -> Self {
+        Self { pid, level, wishes, exit, way_out: Mutex::new(way_out) }
+    }
+
+    /// The other end of the command's only way out, where it may reach hosts by name: a socket that listens on 127.0.0.1:3128 inside of its
+    /// network, and that is not there for any other process. It does not block. `None` where there is none, and after it was taken.
+    ///
+    /// While nobody serves it the command reaches nothing: what it connects to waits.
+    #[must_use]
+    pub fn take_listener(&self) -> Option<OwnedFd> {
+        self.way_out.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What confines it. `none` for the profile `own`.
@@ -89,6 +105,15 @@ impl Child {
             },
             duration: Duration::ZERO,
         })
+    }
+}
+
+impl Child {
+    /// Waits for the same, and goes on when this is dropped, which is an end as well.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut exit = self.exit.clone();
+        // Where nobody is left to tell it, it is over too.
+        async move { drop(exit.wait_for(Option::is_some).await) }
     }
 }
 

@@ -52,6 +52,7 @@ impl Writer {
         self.number(match view.network {
             Network::None => 0,
             Network::Machine => 1,
+            // Which names they are is for the host alone: the supervisor makes the way to it.
             Network::Named => 2,
         });
         self.number(u32::from(view.tool));
@@ -101,7 +102,8 @@ impl Reader<'_> {
         let network = match self.number()? {
             0 => Network::None,
             1 => Network::Machine,
-            _ => Network::Named,
+            2 => Network::Named,
+            _ => return Err(broken()),
         };
         let tool = self.number()? != 0;
         let least = Least(self.level()?);

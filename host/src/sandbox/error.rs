@@ -23,6 +23,19 @@ pub enum SpawnError {
         /// What a person can do about it.
         fix: String,
     },
+    /// It was to reach a network, and what confines it here shuts out every one.
+    #[error(
+        "program `{program}` is to reach a network, which the sandbox level `{have}` of this machine shuts out whole: only a level with \
+         namespaces has a way to hosts by their names"
+    )]
+    NoNetwork {
+        /// What was to be started.
+        program: String,
+        /// The level that was proven on this machine.
+        have: Level,
+        /// What a person can do about it.
+        fix: String,
+    },
     /// A file or a folder that a strict program was to see.
     #[error("`{}` cannot be shown to a strict program: {source}", path.display())]
     View {
@@ -110,7 +123,7 @@ impl SpawnError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::SandboxUnavailable { fix, .. } => Some(fix.clone()),
+            Self::SandboxUnavailable { fix, .. } | Self::NoNetwork { fix, .. } => Some(fix.clone()),
             Self::View { source, .. } => Some(match source.kind() {
                 io::ErrorKind::NotFound => "make it first, or take it out of what is granted".into(),
                 io::ErrorKind::CrossesDevices => {

@@ -20,8 +20,9 @@ use rustix::{
 
 use super::{
     proc,
-    wire::{self, HELPER_ARGUMENT, Launch, Report},
+    wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Launch, Report},
 };
+use crate::policy::{Confinement, Level, Network};
 
 /// Longest time that a supervisor has for the start of a command.
 ///
@@ -37,6 +38,26 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Pause between two looks at processes that were just killed.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// What a supervisor can be started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any command.
+    Any,
+    /// A command in namespaces of its own, with a network of its own. It makes these at once, which takes longer than all that comes after,
+    /// and can start no other.
+    Inside,
+}
+
+impl Kind {
+    /// What is ready for a command that is confined like this.
+    pub(super) fn of(level: Level, confinement: &Confinement) -> Self {
+        match confinement {
+            Confinement::Strict(view) if level == Level::Full && view.network != Network::Machine => Self::Inside,
+            Confinement::Strict(_) | Confinement::Own => Self::Any,
+        }
+    }
+}
+
 /// A supervisor. Its number, and that of its session, stay its own until it is reaped.
 #[derive(Debug)]
 pub(super) struct Helper {
@@ -46,15 +67,16 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Start `program` as a supervisor. Its variables are none, and its only descriptor is the control socket: what it gives to the
-    /// command comes over that.
-    pub(super) fn start(program: &Path) -> io::Result<Self> {
+    /// Start `program` as a supervisor, which makes ready for commands of this kind. Its variables are none, and its only descriptor is the
+    /// control socket: what it gives to the command comes over that.
+    pub(super) fn start(program: &Path, kind: Kind) -> io::Result<Self> {
         let (control, other) = UnixStream::pair()?;
         control.set_read_timeout(Some(START))?;
         control.set_write_timeout(Some(START))?;
         let process = Command::new(program)
             .arg0("worldflux")
             .arg(HELPER_ARGUMENT)
+            .args((kind == Kind::Inside).then_some(INSIDE_ARGUMENT))
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(other)))
             .stdout(Stdio::null())
@@ -63,14 +85,14 @@ impl Helper {
         Ok(Self { process, control, has_session: false })
     }
 
-    /// Let it start a command, and wait for its answer.
-    pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<Report> {
+    /// Let it start a command, and wait for its answer, which can bring the way out of the command's network.
+    pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<(Report, Option<OwnedFd>)> {
         self.has_session = !launch.shares_terminal;
         wire::send_launch(&self.control, launch, streams)?;
         if !self.wait_for_message(START) {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        wire::receive_report(&self.control)
+        wire::receive_start(&self.control)
     }
 
     pub(super) const fn control(&self) -> &UnixStream {

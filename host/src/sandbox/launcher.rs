@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
+    helper::Kind,
     interpreter::{Needs, needs},
     options::StartOptions,
     proof::{self, Memory, Proof},
@@ -23,7 +24,7 @@ use super::{
     supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
-use crate::policy::{Confinement, Level, Permit, StartProcess};
+use crate::policy::{Confinement, Level, Network, Permit, Profile, StartProcess, View};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -73,17 +74,26 @@ impl Launcher {
         &self.program
     }
 
-    /// Start `count` supervisors in the background, for commands that will be wanted in a moment. Starting one takes longer than a short
-    /// program runs, and the host has something else to do meanwhile.
-    pub fn prepare(&self, count: usize) {
+    /// Start `count` supervisors in the background, for commands of this profile that will be wanted in a moment. Starting one takes longer
+    /// than a short program runs, making namespaces for a strict one longer still, and the host has something else to do meanwhile.
+    pub fn prepare(&self, count: usize, profile: Profile) {
         if is_supervisor() {
             return;
         }
-        let (helper, spares) = (Arc::clone(&self.helper), Arc::clone(&self.spares));
+        let kind = if profile == Profile::Strict { Kind::Inside } else { Kind::Any };
+        let launcher = self.clone();
+        let fill = move || {
+            let spares = launcher.spares.of(kind);
+            // Where nothing confines at the highest level, namespaces are of no use.
+            if kind == Kind::Inside && launcher.proof().level != Level::Full {
+                spares.give_up();
+            }
+            spares.fill(&launcher.helper, kind);
+        };
+        let spares = self.spares.of(kind);
         spares.expect(count);
-        let filled = thread::Builder::new().name("spares".into()).stack_size(STACK).spawn(move || spares.fill(&helper));
-        if filled.is_err() {
-            self.spares.give_up();
+        if thread::Builder::new().name("spares".into()).stack_size(STACK).spawn(fill).is_err() {
+            spares.give_up();
         }
     }
 
@@ -139,8 +149,11 @@ impl Launcher {
         proof
     }
 
-    fn start_now(&self, process: StartProcess, options: StartOptions) -> Result<Started, SpawnError> {
-        let placed = self.place(process)?;
+    fn start_now(&self, process: StartProcess, mut options: StartOptions) -> Result<Started, SpawnError> {
+        let mut placed = self.place(process)?;
+        if has_way_out(&placed.process.confinement) {
+            placed.process.variables.append(&mut options.way_out);
+        }
         let started = start(&self.helper, &self.program, &self.spares, placed, options);
         if let (Err(SpawnError::SandboxUnavailable { .. }), Some(memory)) = (&started, &self.memory) {
             // What was proven does not hold any more.
@@ -158,6 +171,10 @@ impl Launcher {
             let Proof { level, why, fix, .. } = &*proof;
             return Err(SpawnError::SandboxUnavailable { program, needed, have: *level, why: why.clone(), fix: fix.clone() });
         }
+        if !proof.level.is_enough_for(Level::FullBwrap) && view.network != Network::None {
+            let program = process.argv.first().map(shown).unwrap_or_default();
+            return Err(SpawnError::NoNetwork { program, have: proof.level, fix: proof.fix.clone() });
+        }
         if proof.level == Level::None {
             // It asked for no sandbox, and there is none.
             return Ok(Placed { process, level: Level::None, program: None });
@@ -173,6 +190,11 @@ impl Launcher {
         }
         Ok(Placed { process, level: proof.level, program })
     }
+}
+
+/// Whether the host is the way out of its network.
+const fn has_way_out(confinement: &Confinement) -> bool {
+    matches!(confinement, Confinement::Strict(View { network: Network::Named, .. }))
 }
 
 /// Whether this very program was started as a supervisor. One that does not call `dispatch` would start itself again, and again.

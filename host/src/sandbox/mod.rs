@@ -33,6 +33,6 @@ mod wire;
 pub use child::{Child, Exit};
 pub use error::SpawnError;
 pub use launcher::Launcher;
-pub use options::{Capture, Sink, StartOptions, Stdin};
+pub use options::{Capture, Sink, StartOptions, Stdin, WAY_OUT};
 pub use proof::{Canary, Outcome, Proof};
 pub use supervisor::dispatch;

@@ -1,6 +1,8 @@
 //! How a child process is fed, followed and limited.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fmt,
     fs::File,
     sync::{Arc, Mutex, PoisonError},
@@ -8,6 +10,10 @@ use std::{
 };
 
 use crate::names::{Bytes, Channel};
+
+/// The port on 127.0.0.1, inside of the network of a command that may reach hosts by name, at which the host listens. The number that people know
+/// for a proxy.
+pub const WAY_OUT: u16 = 3128;
 
 /// Everything around a launch that is not part of what the permit allows.
 pub struct StartOptions {
@@ -22,18 +28,22 @@ pub struct StartOptions {
     pub deadline: Option<Duration>,
     /// Time between asking a tree to end and ending it by force. After a deadline it is at most 200 ms.
     pub grace: Duration,
+    /// Variables that say the way out, given to a command that may reach hosts by name and to no other. They win over those of the permit: there is
+    /// no other way.
+    pub way_out: BTreeMap<OsString, OsString>,
 }
 
 impl StartOptions {
     /// Empty input, 1 GiB of each stream, no deadline, 5 s of grace.
     pub fn new(sink: Arc<dyn Sink>) -> Self {
-        Self { stdin: Stdin::Empty, sink, cap: Bytes::gibi(1), deadline: None, grace: Duration::from_secs(5) }
+        Self { stdin: Stdin::Empty, sink, cap: Bytes::gibi(1), deadline: None, grace: Duration::from_secs(5), way_out: BTreeMap::new() }
     }
 }
 
 impl fmt::Debug for StartOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stdin, sink: _, cap, deadline, grace } = self;
+        // The way out is told with a password.
+        let Self { stdin, sink: _, cap, deadline, grace, way_out: _ } = self;
         f.debug_struct("StartOptions")
             .field("stdin", stdin)
             .field("cap", cap)

@@ -6,11 +6,18 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use super::helper::Helper;
+use super::helper::{Helper, Kind};
 
-/// Supervisors that wait for a launch. Where the host is gone, their sockets are at their end and so are they.
+/// Supervisors that wait for a launch, for each kind of command. Where the host is gone, their sockets are at their end and so are they.
 #[derive(Debug, Default)]
 pub(super) struct Spares {
+    any: Shelf,
+    inside: Shelf,
+}
+
+/// The spares of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
     stock: Mutex<Stock>,
     changed: Condvar,
 }
@@ -23,15 +30,25 @@ struct Stock {
 }
 
 impl Spares {
-    /// There will be so many more, by [`Spares::fill`].
+    /// Those for one kind of command.
+    pub(super) const fn of(&self, kind: Kind) -> &Shelf {
+        match kind {
+            Kind::Any => &self.any,
+            Kind::Inside => &self.inside,
+        }
+    }
+}
+
+impl Shelf {
+    /// There will be so many more, by [`Shelf::fill`].
     pub(super) fn expect(&self, count: usize) {
         self.stock().coming += count;
     }
 
     /// Start all that are expected.
-    pub(super) fn fill(&self, program: &Path) {
+    pub(super) fn fill(&self, program: &Path, kind: Kind) {
         while self.stock().coming > 0 {
-            let begun = Helper::start(program);
+            let begun = Helper::start(program, kind);
             let mut stock = self.stock();
             stock.coming = stock.coming.saturating_sub(1);
             match begun {
@@ -61,7 +78,7 @@ impl Spares {
     }
 }
 
-impl Drop for Spares {
+impl Drop for Shelf {
     fn drop(&mut self) {
         for mut helper in self.stock().ready.drain(..) {
             helper.kill();

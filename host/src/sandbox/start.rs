@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{
     child::{Child, Exit, Wishes},
     error::{SpawnError, failed},
-    helper::Helper,
+    helper::{Helper, Kind},
     input,
     options::{StartOptions, Stdin},
     pump::{self, Pump},
@@ -49,7 +49,7 @@ pub(super) fn start(
         let program = process.argv.first().map(shown).unwrap_or_default();
         return Err(SpawnError::NotFound { program, path: Some(search_path(&process)) });
     }
-    let StartOptions { stdin, sink, cap, deadline, grace } = options;
+    let StartOptions { stdin, sink, cap, deadline, grace, way_out: _ } = options;
     let (stdout, child_stdout) = pump::output_pipe().map_err(failed("make a pipe"))?;
     let (stderr, child_stderr) = pump::output_pipe().map_err(failed("make a pipe"))?;
     let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(failed("make an event"));
@@ -63,29 +63,31 @@ pub(super) fn start(
     // Where the start fails, the pipes are at their end and so is this thread.
     let pump = thread::Builder::new().name("pump".into()).spawn(move || pump.run()).map_err(failed("start a thread"))?;
 
-    let mut supervisor = spares.take().map_or_else(|| Helper::start(helper), Ok).map_err(failed("start the supervisor"))?;
+    let kind = Kind::of(level, &process.confinement);
+    let spare = spares.of(kind).take();
+    let mut supervisor = spare.map_or_else(|| Helper::start(helper, Kind::Any), Ok).map_err(failed("start the supervisor"))?;
     let launch = Launch { process, shares_terminal, level, program };
     let streams = [child_stdin, child_stdout, child_stderr];
     let mut report = supervisor.launch(&launch, &streams);
     if report.as_ref().is_err_and(is_gone) && helper != program_itself && supervisor.is_of_another_build() {
         // Left there by an earlier build or installation. This very program always fits.
-        supervisor = Helper::start(program_itself).map_err(failed("start the supervisor"))?;
+        supervisor = Helper::start(program_itself, Kind::Any).map_err(failed("start the supervisor"))?;
         report = supervisor.launch(&launch, &streams);
     }
     drop(streams);
-    let Ok(Report::Started { pid }) = report else {
+    let Ok((Report::Started { pid }, way_out)) = report else {
         supervisor.kill();
         if report.is_err() {
             // Without an answer nobody knows how far it came.
             supervisor.end_session();
         }
         supervisor.reap();
-        return Err(explain(report, &launch));
+        return Err(explain(report.map(|(report, _)| report), &launch));
     };
     let warden = Warden::new(supervisor, pid, Arc::clone(&wishes), Limits { deadline, grace });
     let (told, exit) = watch::channel(None);
     let following = Following { warden, pump, tree_is_gone, told };
-    Ok(Started { child: Child::new(pid, launch.level, wishes, exit), following })
+    Ok(Started { child: Child::new(pid, launch.level, wishes, exit, way_out), following })
 }
 
 /// A command that runs, and everything that has to be done for it.

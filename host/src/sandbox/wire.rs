@@ -8,7 +8,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut, Read, Write},
     mem::MaybeUninit,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::{Path, PathBuf},
@@ -30,6 +30,9 @@ const LONGEST: usize = 64 << 20;
 /// The second argument of a supervisor. One of another build, left beside a program that was replaced, does not know it, and ends instead
 /// of misreading what it is sent.
 pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BUILD"));
+
+/// The third argument of a supervisor that makes namespaces before it is told what to start in them.
+pub(super) const INSIDE_ARGUMENT: &str = "inside";
 
 /// What the supervisor is to start.
 #[derive(Debug, PartialEq, Eq)]
@@ -186,6 +189,22 @@ pub(super) fn receive_request(mut socket: &UnixStream) -> Option<Request> {
 
 /// Send one report.
 pub(super) fn send_report(mut socket: &UnixStream, report: &Report) -> io::Result<()> {
+    socket.write_all(&frame(report)?)
+}
+
+/// Send the report of a start, and the way out of the command's network where it has one.
+pub(super) fn send_start(mut socket: &UnixStream, report: &Report, way_out: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let Some(way_out) = way_out else { return send_report(socket, report) };
+    let frame = frame(report)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [way_out];
+    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let sent = sendmsg(socket, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    socket.write_all(frame.get(sent..).unwrap_or_default())
+}
+
+fn frame(report: &Report) -> io::Result<Vec<u8>> {
     let mut message = Writer::default();
     match report {
         Report::Started { pid } => {
@@ -208,13 +227,35 @@ pub(super) fn send_report(mut socket: &UnixStream, report: &Report) -> io::Resul
     }
     let mut frame = length_of(&message.0)?.to_vec();
     frame.append(&mut message.0);
-    socket.write_all(&frame)
+    Ok(frame)
+}
+
+/// Wait for the first report, which can bring the way out of the command's network. `UnexpectedEof` when the supervisor is gone.
+pub(super) fn receive_start(mut socket: &UnixStream) -> io::Result<(Report, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut length = [0; 4];
+    // A descriptor comes with the first byte, whoever reads that.
+    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
+    if received == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let way_out = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    socket.read_exact(length.get_mut(received..).unwrap_or_default())?;
+    Ok((read_report(socket, length)?, way_out))
 }
 
 /// Wait for the next report. `UnexpectedEof` when the supervisor is gone.
 pub(super) fn receive_report(mut socket: &UnixStream) -> io::Result<Report> {
     let mut length = [0; 4];
     socket.read_exact(&mut length)?;
+    read_report(socket, length)
+}
+
+fn read_report(socket: &UnixStream, length: [u8; 4]) -> io::Result<Report> {
     let body = receive_body(socket, length)?;
     let mut message = Reader(&body);
     match message.number()? {
@@ -278,6 +319,12 @@ mod tests {
 
     #[test]
     fn a_launch_arrives_byte_for_byte() {
+        for network in [Network::None, Network::Machine, Network::Named] {
+            arrives(network);
+        }
+    }
+
+    fn arrives(network: Network) {
         let odd = OsString::from_vec(vec![0xff, b'\n', 0xc3]);
         let process = StartProcess {
             argv: vec!["".into(), odd.clone()],
@@ -287,7 +334,7 @@ mod tests {
                 reads: BTreeSet::from(["/a".into(), "/b".into()]),
                 writes: BTreeSet::from(["/c".into()]),
                 gpu: true,
-                network: Network::Machine,
+                network,
                 hosts: [].into(),
                 tool: true,
                 least: Least(Level::KernelFilter),
@@ -311,6 +358,21 @@ mod tests {
             send_report(&here, &report).unwrap();
             assert_eq!(receive_report(&there).unwrap(), report);
         }
+    }
+
+    #[test]
+    fn a_way_out_arrives_with_the_start_and_is_not_inherited() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let started = Report::Started { pid: 7 };
+        for way_out in [None, Some(null())] {
+            send_start(&here, &started, way_out.as_ref().map(AsFd::as_fd)).unwrap();
+            let (report, arrived) = receive_start(&there).unwrap();
+            assert_eq!((report, arrived.is_some()), (Report::Started { pid: 7 }, way_out.is_some()));
+            let flags = arrived.map(|arrived| rustix::io::fcntl_getfd(arrived).unwrap());
+            assert!(flags.is_none_or(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC)));
+        }
+        drop(here);
+        assert_eq!(receive_start(&there).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!     tree/                     what a plugin sees as /env
 //!   runs/<run id>/
 //!     lock                      locked by the host that leads the run, for as long as it does
+//!     assets/                   inputs that lie beside the workspace, while the run goes on
 //!     control                   FIFO: one byte asks the run to stop
 //!     record.jsonl              every host call, in a hash chain
 //!     manifest.json             what came of it
@@ -119,6 +120,18 @@ impl Layout {
     #[must_use]
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
+    }
+
+    /// Files that were fetched for runs, each named by its digest.
+    #[must_use]
+    pub fn assets(&self) -> PathBuf {
+        self.root.join("assets")
+    }
+
+    /// The assets of one run, for as long as it goes on.
+    #[must_use]
+    pub fn assets_of(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("assets")
     }
 
     /// The folder of one run.

@@ -3,9 +3,9 @@
 //!
 //! Never: decides what a run does next, calls a plugin, starts a process, reads an environment variable to find its folder.
 //! Callers: run; engine (what kind an execution is); imports (the record); cli (rows and manifests to show).
-//! Read in order: layout, directory, state, component, schema, error; then run, status, lock, control, execution, description, snapshots,
-//! key;
-//! then the folders environment, record, manifest; then log, hashing, flushing and tree.
+//! Read in order: layout, directory, state, component, schema, error; then run, status, lock, control, execution, description, snapshots, key;
+//! then the folders environment, record, manifest; then log, hashing,
+//! flushing, hide and tree.
 
 mod component;
 mod control;
@@ -16,6 +16,7 @@ mod error;
 mod execution;
 mod flushing;
 mod hashing;
+mod hide;
 mod key;
 mod layout;
 mod lock;
@@ -36,6 +37,7 @@ pub use environment::{
 };
 pub use error::StoreError;
 pub use execution::{ExecutionKind, ExecutionRow, ExecutionState, NewExecution};
+pub use hide::Hide;
 pub use layout::Layout;
 pub use lock::RunLock;
 pub use log::{LogSummary, LogWriter};

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use super::FileError;
 use crate::names::{Bytes, Digest};
 
 /// Why a path or a file was not accepted. Paths are shown escaped, so that a name with a newline cannot forge a line of output.
@@ -78,24 +79,6 @@ pub enum WorkspaceError {
         /// The most that is taken.
         cap: Bytes,
     },
-    /// There is more in the folder than is looked at.
-    #[error("`{root}` holds more than {most} {what}", root = root.display())]
-    TooMany {
-        /// The folder.
-        root: PathBuf,
-        /// What there is too much of.
-        what: &'static str,
-        /// The most that is looked at.
-        most: usize,
-    },
-    /// A text is no pattern of paths.
-    #[error("`{pattern}` is not a pattern of paths: {problem}")]
-    Pattern {
-        /// The text, or the file it stands in.
-        pattern: String,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// There is no snapshot of this digest.
     #[error("there is no snapshot {0}")]
     NoSnapshot(Digest),
@@ -161,6 +144,91 @@ pub enum WorkspaceError {
         /// What the system said.
         cause: io::Error,
     },
+    /// A pattern over paths cannot be used.
+    #[error("`{pattern}` is not a pattern over paths: {problem}")]
+    Pattern {
+        /// The pattern, escaped.
+        pattern: String,
+        /// Why.
+        problem: String,
+    },
+    /// There are more things than are taken.
+    #[error("`{root}` has more than {most} {what}", root = root.display())]
+    TooMany {
+        /// The folder.
+        root: PathBuf,
+        /// Of what: `files to read`.
+        what: &'static str,
+        /// The most that is taken.
+        most: usize,
+    },
+    /// A file of this machine that was to be put into a workspace cannot be read.
+    #[error("cannot read the input `{path}`: {cause}", path = path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A workspace was prepared a second time.
+    #[error("the workspace `{path}` is already prepared", path = path.display())]
+    AlreadyPrepared {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// A workspace is used before it was prepared.
+    #[error("the workspace `{path}` is not prepared", path = path.display())]
+    NotPrepared {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// A workspace is used after it was cleaned up.
+    #[error("the workspace `{path}` was cleaned up", path = path.display())]
+    CleanedUp {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// Something in a workspace could not be removed, so it is no fresh one.
+    #[error("cannot remove `{path}` from the workspace `{root}`: {cause}", root = root.display())]
+    NotEmpty {
+        /// The folder.
+        root: PathBuf,
+        /// What stays, escaped.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// An asset cannot be had.
+    #[error("asset `{name}`: {cause}")]
+    Asset {
+        /// Its name.
+        name: String,
+        /// Why.
+        cause: Box<WorkspaceError>,
+    },
+    /// A file is another than it should be.
+    #[error("`{path}` has digest {found}, and should have {expected}")]
+    OtherContent {
+        /// The file.
+        path: String,
+        /// What it has.
+        found: Digest,
+        /// What it should have.
+        expected: Digest,
+    },
+    /// A value names an asset that is not there.
+    #[error("`{placeholder}` names no asset")]
+    NoAsset {
+        /// The placeholder, escaped.
+        placeholder: String,
+        /// A name that was perhaps meant.
+        meant: Option<String>,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A file is not what it should be, or cannot become it.
+    #[error(transparent)]
+    Typed(#[from] FileError),
     /// The system refused.
     #[error("cannot {action} `{path}` in `{root}`: {cause}", root = root.display())]
     System {
@@ -185,6 +253,18 @@ impl WorkspaceError {
             Self::TooMany { .. } => Some("leave folders out with patterns such as `data/**`".into()),
             Self::Content { .. } | Self::TreeDocument { .. } => Some("the snapshot is lost; take a new one".into()),
             Self::PatchTooLarge { .. } => Some("look at the list of changes without the patch".into()),
+            Self::Typed(error) => error.hint(),
+            Self::Asset { cause, .. } => cause.hint(),
+            Self::OtherContent { .. } => Some("look at what changed, and write the new digest down if it is meant".into()),
+            Self::NoAsset { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
+            Self::NoAsset { known, placeholder, .. } if known.is_empty() => {
+                let name = placeholder.trim_start_matches("{{static:").trim_end_matches("}}");
+                Some(format!("name it in the run file, as in `[assets.{name}]` with `file = \"PATH\"`"))
+            }
+            Self::NoAsset { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::AlreadyPrepared { .. } => Some("reset it instead, or prepare another".into()),
+            Self::NotPrepared { .. } => Some("prepare it first".into()),
+            Self::CleanedUp { .. } => Some("make another".into()),
             _ => None,
         }
     }

@@ -8,15 +8,22 @@
 //!
 //! Never: decides who may open what (policy does), or joins a stranger's path to a folder as text.
 //! Callers: imports, run; config and engine, for guest paths in settings and in answers; cli, for snapshots and changes.
-//! Read in order: `relative_path`, `guest_path`, contain, root, copy, replacement, remove, error; then select and walk; then the folders
-//! snapshot, diff and archive.
+//! Read in order: `relative_path`, `guest_path`, contain, root, copy, replacement, remove; files; contents, inputs, empty, lifecycle, assets,
+//! placeholders; select, walk; snapshot, diff, archive; error.
 
 mod archive;
+mod assets;
 mod contain;
+mod contents;
 mod copy;
 mod diff;
+mod empty;
 mod error;
+mod files;
 mod guest_path;
+mod inputs;
+mod lifecycle;
+mod placeholders;
 mod relative_path;
 mod remove;
 mod replacement;
@@ -26,22 +33,35 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_contents;
+#[cfg(test)]
 mod tests_of_selection;
 mod walk;
 
 pub use archive::{Compression, UnpackLimits, Unpacked, archive_name, export, unpack};
+pub use assets::{Asset, AssetSource, AssetUrl, Inside, LARGEST_ASSET, TESTS as ASSETS_FOR_TESTS};
+pub use contents::{Body, ContentLimits, Contents};
 pub use copy::CopiedFile;
 pub use diff::{
-    Change, ChangeDocument, ChangeKind, Decoded, Diff, DiffDocument, Encoding, Lines, NodeDocument, PathDocument, Stats, Version, decode,
-    is_binary,
+    Change, ChangeDocument, ChangeKind, Decoded, Diff, DiffDocument, Encoding, Lines, NodeDocument, PathDocument, Stats, Version,
+    decode_text, is_binary,
 };
+pub use empty::Left;
 pub use error::WorkspaceError;
+pub use files::{
+    Column, ColumnKind, Content, FileError, FileKind, FileLimits, Format, Spot, Table, Wrapping, bytes_of, bytes_value, decode, encode,
+    float_of, float_value,
+};
+pub(crate) use files::{YamlNode, YamlValue, yaml_scalar, yaml_tree};
 pub use guest_path::GuestPath;
+pub use inputs::{InputFile, Placed};
+pub use lifecycle::{Cleanup, Workspace};
+pub use placeholders::Placeholders;
 pub use relative_path::RelativePath;
 use relative_path::{broken_rule, shown};
 pub use replacement::Replacement;
 use replacement::part_name;
 pub use root::{HardLinks, Root};
 pub use select::{HIDDEN, IGNORED, Selection, WalkLimits};
-pub use snapshot::{Content, Entry, Leftovers, Node, Objects, Pruned, Restored, Snapshot, Taken, Tree, Writer};
+pub use snapshot::{Entry, Leftovers, Node, Objects, Pruned, Restored, Snapshot, StoredContent, Taken, Tree, Writer};
 pub use walk::{LeftOut, Other};

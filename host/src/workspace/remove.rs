@@ -88,9 +88,9 @@ pub(super) fn open_writable(at: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno
 }
 
 /// The names in a folder and what they are.
-pub(super) fn names(folder: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno> {
+pub(super) fn names(folder: impl AsFd) -> Result<Vec<(CString, FileType)>, Errno> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
+    for entry in Dir::read_from(&folder)? {
         let entry = entry?;
         let name = entry.file_name();
         if name == c"." || name == c".." {
@@ -98,7 +98,7 @@ pub(super) fn names(folder: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno>
         }
         let kind = match entry.file_type() {
             // Some file systems do not tell in the listing.
-            FileType::Unknown => FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode),
+            FileType::Unknown => FileType::from_raw_mode(statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode),
             kind => kind,
         };
         names.push((name.to_owned(), kind));

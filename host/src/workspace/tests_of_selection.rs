@@ -75,7 +75,7 @@ fn gitignore_files_are_followed_where_somebody_wants_it() {
 #[test]
 fn a_pattern_that_is_none_is_named() {
     let error = Selection::new(&["a[".into()], &[]).unwrap_err();
-    assert!(error.to_string().starts_with("`a[` is not a pattern of paths: "), "{error}");
+    assert!(error.to_string().starts_with("`a[` is not a pattern over paths: "), "{error}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn too_many_names_are_a_limit_also_when_they_are_left_out() {
     let limited = |entries| selection(&[], &["*.pyc"]).within(WalkLimits { entries, levels: 10 });
     assert!(Tree::of(&root, &limited(100)).unwrap().entries().is_empty());
     let error = Tree::of(&root, &limited(99)).unwrap_err();
-    assert!(error.to_string().ends_with("holds more than 99 files and folders"), "{error}");
+    assert!(error.to_string().ends_with("has more than 99 files and folders"), "{error}");
     assert!(error.hint().unwrap().contains("patterns"));
 }
 

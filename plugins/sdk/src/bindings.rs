@@ -12,12 +12,14 @@ wit_bindgen::generate!({
             import worldflux:runtime/secrets@0.1.0;
             import worldflux:runtime/transfer@0.1.0;
             import worldflux:runtime/log@0.1.0;
+            import wasi:http/outgoing-handler@0.2.12;
             export worldflux:runtime/plugin@0.1.0;
         }
     ",
     world: "worldflux:sdk/sdk",
     generate_all,
     additional_derives: [PartialEq],
+    additional_derives_ignore: ["stream-error"],
     pub_export_macro: true,
     export_macro_name: "export_plugin",
     default_bindings_module: "worldflux_plugin::__private",

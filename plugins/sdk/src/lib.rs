@@ -30,8 +30,8 @@
 //! so nothing but a handle or a file in `/state` outlives a call; what is not granted fails with [`Cause::Denied`]; and files are
 //! ordinary files of the standard library, below `/workspace`, `/source`, `/env`, `/output`, `/state` and `/assets`.
 //!
-//! Read in order: runtime, failure, context, process, log, then the answers: describe, doctor, plan, environment, execution, outcome; and
-//! collect, which brings results home.
+//! Read in order: runtime, failure, context, process, http, secrets, transfer, log, then the answers: describe, doctor, plan, environment,
+//! execution, outcome; and collect, which brings results home.
 
 mod adapter;
 mod bindings;
@@ -43,11 +43,14 @@ mod doctor;
 mod environment;
 mod execution;
 mod failure;
+pub mod http;
 pub mod log;
 mod outcome;
 mod plan;
 pub mod process;
 mod runtime;
+pub mod secrets;
+pub mod transfer;
 
 pub use describe::{Description, Features, FixedPaths, PathMapping};
 pub use detail::Detail;

@@ -129,6 +129,7 @@ async fn tool(path: PathBuf, work: &Path) -> Result<worldflux::sandbox::Child, S
         working_directory: work.into(),
         profile: Profile::Strict,
         places: Places { writes: [work.to_owned()].into(), ..Places::default() },
+        network: policy::ChildNetwork::None,
     };
     launcher().start(policy::start_program(&rights, worldflux::names::Export::Doctor, request).unwrap(), quiet()).await
 }

@@ -9,11 +9,11 @@ use std::{
 
 use worldflux::{
     names::{Bytes, EndKind},
-    policy::{self, Level},
+    policy::{self, ChildNetwork, Level},
     sandbox::{Launcher, Outcome, SpawnError},
 };
 
-use crate::kit::{helper, launcher, order, quiet, run, shell};
+use crate::kit::{Order, helper, launcher, order, quiet, run, shell};
 
 const NOTHING: [&Path; 0] = [];
 
@@ -96,8 +96,14 @@ fn without_namespaces() {
     run(async {
         let child = order.clone().start(quiet()).await;
         assert_eq!(child.level(), Level::KernelFilter);
-        assert_eq!(order.output(|_| ()).await.stdout(), "x\n");
+        assert_eq!(order.clone().output(|_| ()).await.stdout(), "x\n");
     });
+
+    for network in [ChildNetwork::Hosts(["example.test".parse().unwrap()].into()), ChildNetwork::Machine] {
+        let error = run(Order { network, ..order.clone() }.try_start(quiet())).unwrap_err();
+        assert!(matches!(&error, SpawnError::NoNetwork { have: Level::KernelFilter, .. }), "{error}");
+        assert_eq!(error.hint().as_ref(), Some(&proof.fix));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod interpreters;
 mod levels;
 mod limits;
 mod neighbours;
+mod network;
 mod ordinary;
 mod view;
 mod world;

@@ -12,6 +12,7 @@ Examples:
   worldflux run --timeout 2h --artifact '*.svg' --commit model.json -- python3 train.py
   worldflux run --spec recipes/pendulum/worldflux.toml --events
   worldflux run --runtime ./my-plugin.wasm --dry-run -- true
+  worldflux run --sandbox strict --network pypi.org,files.pythonhosted.org -- pip download numpy
 
 What is not typed comes from `worldflux.toml` in this folder or above, if there is one.
 Durations are written with their unit: 250ms, 90s, 2h 30m, 1d. Sizes too: 64MiB, 10GB.";
@@ -62,6 +63,9 @@ pub struct RunArgs {
     /// What the command sees: `own` is what your shell sees, `strict` only what was granted [default: own]
     #[arg(long, value_name = "own|strict", help_heading = "Limits")]
     pub sandbox: Option<String>,
+    /// Let a strict command reach these hosts and no other; `full` is the network of this machine [default: none]
+    #[arg(long, value_name = "none|HOST[:PORT]|full", value_delimiter = ',', help_heading = "Limits")]
+    pub network: Vec<String>,
 
     /// Put logs, metrics and artifacts here [default: outputs/{run_id} in the workspace]
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
@@ -117,6 +121,7 @@ impl From<&RunArgs> for RunOverrides {
             output: typed.output,
             workspace: typed.workspace,
             sandbox: typed.sandbox,
+            network: typed.network,
             run_id: typed.run_id,
             client_run_id: typed.client_run_id,
             adapter: typed.adapter,

@@ -62,7 +62,7 @@ fn everything_after_two_dashes_belongs_to_the_command() {
 #[test]
 fn every_option_of_run_reaches_the_settings() {
     let typed = "run --runtime docker --spec s.toml --workspace w --stdin - -e A=1 --env B --set k=v --setup make --disable-setup --snapshot \
-                 --timeout 1s --grace 2s --max-log 1MiB --sandbox strict -o out --artifact *.svg --commit m.json --run-id r \
+                 --timeout 1s --grace 2s --max-log 1MiB --sandbox strict --network a.test,b.test:80 --network c.test -o out --artifact *.svg --commit m.json --run-id r \
                  --client-run-id c --adapter a --task t --passthrough -- cmd";
     let Verb::Run(run) = verb(typed) else { panic!() };
     let text = |text: &str| Some(text.to_owned());
@@ -77,6 +77,7 @@ fn every_option_of_run_reaches_the_settings() {
         output: text("out"),
         workspace: text("w"),
         sandbox: text("strict"),
+        network: vec!["a.test".into(), "b.test:80".into(), "c.test".into()],
         run_id: text("r"),
         client_run_id: text("c"),
         adapter: text("a"),

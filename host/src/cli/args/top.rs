@@ -8,7 +8,8 @@ use clap::{
 };
 
 use super::{
-    DiffArgs, EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, StatusArgs,
+    DiffArgs, EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, SecretArgs,
+    StatusArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -63,6 +64,8 @@ pub enum Verb {
     Plugin(PluginArgs),
     /// Say where hosts really are that plugins may reach, and whose certificates they have
     Endpoint(EndpointArgs),
+    /// Keep secrets for plugins, which have them used and never see them
+    Secret(SecretArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them into a folder

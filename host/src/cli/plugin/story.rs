@@ -73,6 +73,7 @@ struct Used {
     programs: BTreeSet<String>,
     variables: BTreeSet<String>,
     folders: BTreeSet<FolderName>,
+    secrets: BTreeSet<String>,
 }
 
 impl Counted {
@@ -129,6 +130,10 @@ impl Deeds {
             "process.launch-command" => {
                 self.used.command = true;
                 self.ran.add(format!("your command: {}{during}", list("argv").join(" ")));
+                let given = call.action.get("secrets").and_then(Value::as_object).into_iter().flatten();
+                for name in given.filter_map(|(_, name)| name.as_str()) {
+                    self.secret(name);
+                }
             }
             "process.output" | "process.launch" => {
                 let program = text("program");
@@ -142,10 +147,28 @@ impl Deeds {
                 let changes = !import.ends_with(".open-at") || call.action.get("writes") == Some(&Value::Bool(true));
                 if changes { self.wrote.add(path) } else { self.read.add(path) }
             }
-            import if import.starts_with("wasi:http/") => self.reached.add(text("url")),
-            import if import.starts_with("secrets.") => self.secrets.add(text("name")),
+            import if import.starts_with("wasi:http/") => {
+                let host = [text("host"), text("authority")].concat();
+                let port = call.action.get("port").map(|port| format!(":{port}")).unwrap_or_default();
+                self.reached.add(format!("{} {}://{host}{port}{}", text("method"), text("scheme"), text("path")));
+                for name in list("secrets") {
+                    self.secret(&name);
+                }
+            }
+            "transfer.download" => {
+                self.reached.add(format!("GET {}", text("url")));
+                self.wrote.add(text("to"));
+                for name in list("secrets") {
+                    self.secret(&name);
+                }
+            }
             import => self.other.add(format!("{import}{during}")),
         }
+    }
+
+    fn secret(&mut self, name: &str) {
+        self.used.secrets.insert(name.to_owned());
+        self.secrets.add(name.to_owned());
     }
 
     /// What was granted and never used by the plugin itself, in words of the options that granted it. What its programs did with folders and
@@ -161,6 +184,8 @@ impl Deeds {
         unused.extend(folders.map(|(name, access)| format!("--folder {name}={}", access.name())));
         unused
             .extend(granted.variables.iter().filter(|name| !self.used.variables.contains(*name)).map(|name| format!("--variable {name}")));
+        let secrets = granted.secrets.keys().filter(|name| !self.used.secrets.contains(name.as_str()));
+        unused.extend(secrets.map(|name| format!("--secret {name}")));
         unused
     }
 }
@@ -201,6 +226,10 @@ mod tests {
                 call("process.output", json!({ "program": "git", "arguments": ["--version"] })),
                 call("wasi:filesystem/types.open-at", json!({ "path": "/data/out/x", "writes": false })),
                 call("wasi:filesystem/types.open-at", json!({ "path": "/env/y", "writes": true })),
+                call(
+                    "wasi:http/outgoing-handler.handle",
+                    json!({ "method": "GET", "scheme": "https", "host": "a.b", "port": 443, "path": "/v1", "secrets": ["token"] }),
+                ),
                 call("wasi:filesystem/types.unlink-file-at", json!({ "path": "/env/z" })),
                 denied(),
                 denied(),
@@ -209,6 +238,7 @@ mod tests {
         );
         assert_eq!(deeds.ran.lines(), ["git --version during doctor (2 times)"]);
         assert_eq!((deeds.read.lines(), deeds.wrote.lines()), (vec!["/data/out/x".into()], vec!["/env/y".to_owned(), "/env/z".into()]));
+        assert_eq!((deeds.reached.lines(), deeds.secrets.lines()), (vec!["GET https://a.b:443/v1".to_owned()], vec!["token".to_owned()]));
         assert_eq!((deeds.denied.len(), deeds.denied[0].times), (1, 2));
         assert_eq!(deeds.unused(&granted), ["--command", "--program df", "--folder /data/out-evil=read"]);
     }

@@ -11,19 +11,19 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::Error;
 
-use super::{code, exchange::Exchange};
-use crate::{egress::Answer, names::Failure};
+use super::{code, exchange::Exchange, scrubbed::Scrubbed};
+use crate::names::Failure;
 
 /// The body of an answer. Its request counts as going on until this is dropped.
 pub(super) struct Recorded {
-    inner: Answer,
+    inner: Scrubbed,
     exchange: Arc<Exchange>,
     is_over: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Recorded {
-    pub(super) fn new(inner: Answer, exchange: Arc<Exchange>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(inner: Scrubbed, exchange: Arc<Exchange>, place: OwnedSemaphorePermit) -> Self {
         let is_over = inner.is_end_stream() && exchange.end().is_ok();
         Self { inner, exchange, is_over, _place: place }
     }

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{body::Recorded, code, exchange::Exchange};
+use super::{body::Recorded, brokered::put_secrets, code, exchange::Exchange, scrubbed::Scrubbed};
 use crate::{
     egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
     imports::gate::Gate,
     names::{Cause, Digest, Failure},
     policy::{self, Denial, Permit, SendRequest, WantedRequest},
+    secrets::Held,
 };
 
 const IMPORT: &str = "wasi:http/outgoing-handler.handle";
@@ -30,6 +31,7 @@ type Answer = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Err
 pub(in crate::imports) struct HttpContext {
     gate: Arc<Gate>,
     client: Arc<Client>,
+    held: Arc<Held>,
     /// Requests whose end is not written down yet.
     open: Vec<Weak<Exchange>>,
     denied: Arc<Mutex<Option<Failure>>>,
@@ -39,14 +41,20 @@ pub(in crate::imports) struct HttpContext {
 struct Sending {
     gate: Arc<Gate>,
     client: Arc<Client>,
+    held: Arc<Held>,
     exchange: Arc<Exchange>,
     plugin: Digest,
     denied: Arc<Mutex<Option<Failure>>>,
 }
 
 impl HttpContext {
-    pub(in crate::imports) const fn new(gate: Arc<Gate>, client: Arc<Client>, denied: Arc<Mutex<Option<Failure>>>) -> Self {
-        Self { gate, client, open: Vec::new(), denied }
+    pub(in crate::imports) const fn new(
+        gate: Arc<Gate>,
+        client: Arc<Client>,
+        held: Arc<Held>,
+        denied: Arc<Mutex<Option<Failure>>>,
+    ) -> Self {
+        Self { gate, client, held, open: Vec::new(), denied }
     }
 
     /// Write down that the requests which have not ended have been given up. Called once the export has ended.
@@ -110,7 +118,7 @@ impl WasiHttpHooks for HttpContext {
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options.unwrap_or_default();
         let limits = self.client.limits().within(connect_timeout, first_byte_timeout, between_bytes_timeout);
         let (gate, client, plugin) = (self.gate.clone(), self.client.clone(), self.gate.rights().digest);
-        let sending = Sending { gate, client, exchange, plugin, denied: self.denied.clone() };
+        let sending = Sending { gate, client, held: self.held.clone(), exchange, plugin, denied: self.denied.clone() };
         Box::new(async move {
             let response = sending.send(permit, request, limits).await?;
             Ok((response, Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>))
@@ -147,13 +155,15 @@ impl Sending {
         permit: Permit<SendRequest>,
         request: Request<RequestBody>,
         limits: HttpLimits,
-    ) -> Result<Response<egress::Answer>, EgressError> {
-        let request = Outbound::new(permit, request, limits)?;
-        // What the host puts into a request of its own goes in here, and what must not come back is taken out of the answer.
-        if let Some(credential) = request.action().credentials.first() {
-            return Err(EgressError::Invalid(format!("secret `{}` is not there", credential.secret)));
+    ) -> Result<Response<Scrubbed>, EgressError> {
+        let mut request = Outbound::new(permit, request, limits)?;
+        let brokered = put_secrets(&self.held, &mut request).await?;
+        let mut response = self.client.send(self.plugin, request).await?;
+        if let Some(brokered) = brokered {
+            brokered.check(response.headers())?;
         }
-        self.client.send(self.plugin, request).await
+        self.held.scrubber().headers(response.headers_mut());
+        Ok(response.map(|body| Scrubbed::new(body, self.held.scrubber())))
     }
 
     /// Wait for the turn of this request, and for a place among those that go on at once; `None` where there is none for too long.

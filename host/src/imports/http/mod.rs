@@ -5,12 +5,15 @@
 //!
 //! Never: decides (policy does), opens a connection (egress does).
 //! Callers: guest, which has one [`HttpContext`] for every instance; link.
-//! Read in order: hook, exchange, body, code.
+//! Read in order: hook, exchange, brokered, scrubbed, body, code.
 
 mod body;
+mod brokered;
 mod code;
 mod exchange;
 mod hook;
+mod scrubbed;
 
+pub(super) use brokered::put_secrets;
 pub(super) use code::code_of;
 pub(super) use hook::{HttpContext, check_own_headers};

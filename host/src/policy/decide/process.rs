@@ -8,7 +8,7 @@ use std::{
 
 use super::super::{
     action::{HostTool, StartProcess},
-    confinement::{ChildLimits, Confinement, Least, Level, Network, Places, Profile, View},
+    confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Places, Profile, View},
     denial::Denial,
     device::Device,
     folder::Access,
@@ -36,6 +36,8 @@ pub struct CommandRequest {
     pub profile: Profile,
     /// The folders of the run that it sees where it is strict.
     pub places: Places,
+    /// What the user typed for it, where it is strict.
+    pub network: ChildNetwork,
 }
 
 /// A program of the plugin's choice.
@@ -57,6 +59,8 @@ pub struct ProgramRequest {
     pub profile: Profile,
     /// The folders of the run that it sees where it is strict.
     pub places: Places,
+    /// The indexes from which the user has environments filled, where it is strict.
+    pub network: ChildNetwork,
 }
 
 /// Whether the user's command may be launched like this.
@@ -76,7 +80,7 @@ pub fn start_command(rights: &Rights, export: Export, request: CommandRequest) -
         argv: request.argv,
         variables,
         working_directory: request.working_directory,
-        confinement: confine(rights, request.profile, request.places, Network::None),
+        confinement: confine(rights, request.profile, request.places, request.network),
     }))
 }
 
@@ -92,7 +96,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     argv.extend(request.arguments);
     let working_directory = request.working_directory;
     let is_bare = argv.first().is_some_and(|program| !program.as_encoded_bytes().contains(&b'/'));
-    let mut confinement = confine(rights, request.profile, request.places, network(rights, export));
+    let mut confinement = confine(rights, request.profile, request.places, network(rights, export, request.network));
     if let Confinement::Strict(view) = &mut confinement {
         // What was made in the environment of the run is for the run to start; anything else has its own place on the machine.
         view.tool = is_bare;
@@ -126,7 +130,7 @@ pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<S
 }
 
 /// How a process that this plugin starts is confined: it sees the folders of the run that belong to it, and what the user granted.
-fn confine(rights: &Rights, wanted: Profile, places: Places, network: Network) -> Confinement {
+fn confine(rights: &Rights, wanted: Profile, places: Places, network: ChildNetwork) -> Confinement {
     if rights.profile(wanted) == Profile::Own || rights.grants.is_unconfined() {
         return Confinement::Own;
     }
@@ -135,6 +139,7 @@ fn confine(rights: &Rights, wanted: Profile, places: Places, network: Network) -
         let places = if access == Access::Write { &mut writes } else { &mut reads };
         places.insert(folder.path().to_owned());
     }
+    let (network, hosts) = network.into();
     Confinement::Strict(View {
         reads,
         writes,
@@ -142,13 +147,14 @@ fn confine(rights: &Rights, wanted: Profile, places: Places, network: Network) -
         least: Least(rights.grants.least()),
         limits: rights.resources().limits(),
         network,
+        hosts,
         ..View::default()
     })
 }
 
-/// The network of a program: the machine's while a bundled plugin fills an environment, from the indexes that the user has configured.
-fn network(rights: &Rights, export: Export) -> Network {
-    if rights.origin == Origin::Bundled && export == Export::BuildEnv { Network::Machine } else { Network::None }
+/// The network of a program: the indexes that the user has configured, while a bundled plugin fills an environment.
+fn network(rights: &Rights, export: Export, indexes: ChildNetwork) -> ChildNetwork {
+    if rights.origin == Origin::Bundled && export == Export::BuildEnv { indexes } else { ChildNetwork::None }
 }
 
 fn prefix_path(prefix: &[PathBuf], rest: Option<&OsStr>) -> OsString {
@@ -169,7 +175,7 @@ mod tests {
     use super::*;
     use crate::{
         names::{Bytes, Digest},
-        policy::{Asks, ChildLimits, Grants, Level},
+        policy::{Asks, ChildLimits, Grants, Level, Network},
     };
 
     fn rights(asks: &str, grants: &str) -> Rights {
@@ -192,6 +198,7 @@ mod tests {
             working_directory: "/work".into(),
             profile: Profile::Own,
             places: Places::default(),
+            network: ChildNetwork::None,
         }
     }
 
@@ -205,6 +212,7 @@ mod tests {
             working_directory: "/work".into(),
             profile: Profile::Strict,
             places: Places::default(),
+            network: ChildNetwork::None,
         }
     }
 
@@ -297,6 +305,32 @@ mod tests {
                       resources = { processes = 64, memory = '4GiB' }";
         assert_eq!(view(grants), Confinement::Strict(granted), "memory is clipped at what was asked for");
         assert_eq!(view("level = 'none'"), Confinement::Own, "the user opted out");
+    }
+
+    #[test]
+    fn a_network_is_what_was_typed_for_the_command_and_the_indexes_while_an_environment_is_filled() {
+        let hosts: std::collections::BTreeSet<crate::policy::NetworkTarget> = ["example.test".parse().unwrap()].into();
+        let named = || ChildNetwork::Hosts(hosts.clone());
+        let seen = |permit: Permit<StartProcess>| match permit.into_action().confinement {
+            Confinement::Strict(view) => (view.network, view.hosts),
+            Confinement::Own => panic!("it is not strict"),
+        };
+        let none = (Network::None, [].into());
+        let own = rights(
+            &format!("command = 'run it'\n{}", GIT.replace("'doctor'", "'doctor', 'build-env'")),
+            "command = true\nprograms = ['git']",
+        );
+        for origin in [Origin::Bundled, Origin::Added] {
+            let rights = Rights { origin, ..own.clone() };
+            let start = |network| start_command(&rights, Export::Start, CommandRequest { profile: Profile::Strict, network, ..command() });
+            assert_eq!(seen(start(named()).unwrap()), (Network::Named, hosts.clone()));
+            assert_eq!(seen(start(ChildNetwork::Machine).unwrap()), (Network::Machine, [].into()));
+            assert_eq!(seen(start(ChildNetwork::Hosts([].into())).unwrap()), none);
+            let start = |export| start_program(&rights, export, ProgramRequest { network: named(), ..program("git") });
+            assert_eq!(seen(start(Export::Doctor).unwrap()), none);
+            let filling = if origin == Origin::Bundled { (Network::Named, hosts.clone()) } else { none.clone() };
+            assert_eq!(seen(start(Export::BuildEnv).unwrap()), filling);
+        }
     }
 
     proptest! {

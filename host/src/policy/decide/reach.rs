@@ -67,6 +67,20 @@ pub fn send_request(rights: &Rights, wanted: &WantedRequest<'_>) -> Result<Permi
     Err(denial.into())
 }
 
+/// Fetching a file that the user's own run file names, with its digest: over https and without a secret. Which machine may be reached is
+/// looked at where its address is known, as for every request.
+pub fn fetch_asset(wanted: &WantedRequest<'_>) -> Result<Permit<SendRequest>, Refused> {
+    let request = read(wanted)?;
+    path_names(wanted.path).map_err(|rule| Failure::invalid("path", wanted.path, format!("another path: {rule}")))?;
+    if request.scheme != Scheme::Https {
+        return Err(Failure::invalid("scheme", wanted.scheme, "`https`").into());
+    }
+    if request.method.name() != "GET" {
+        return Err(Failure::invalid("method", wanted.method, "`GET`").into());
+    }
+    Ok(Permit::grant(request))
+}
+
 /// The connection over which a permitted request goes.
 #[must_use]
 pub fn connection_of(request: &Permit<SendRequest>) -> Permit<Connect> {
@@ -83,7 +97,7 @@ pub fn connect(targets: &BTreeSet<NetworkTarget>, who: &str, host: &str, port: &
     if targets.iter().any(|target| target.covers(&host, port)) {
         return Ok(Permit::grant(Connect { host, port }));
     }
-    let target = NetworkTarget { host: HostPattern::Exact(host), port };
+    let target = NetworkTarget { scheme: Scheme::Https, host: HostPattern::Exact(host), port };
     Err(Refused::Denied(Denial {
         plugin: who.to_owned(),
         action: format!("reach `{target}`"),

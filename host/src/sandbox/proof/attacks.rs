@@ -24,10 +24,13 @@ use super::{
     canary::CANARY_ARGUMENT,
     report::Outcome::{self, Allowed, Blocked},
 };
-use crate::policy::Level;
+use crate::{policy::Level, sandbox::options::WAY_OUT};
 
 /// Longest wait for a connection to something that is there or not there.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An address that nobody has (RFC 5737): where a packet to it can leave, so can any other.
+const OUTSIDE: [u8; 4] = [192, 0, 2, 1];
 
 /// One thing to try.
 pub(super) struct Attempt {
@@ -80,11 +83,20 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     attempt("hard-link-in", "link a file that is not granted into a granted folder", Blocked, |to| {
         fs::hard_link(&to.secret, to.writable.join("hard"))
     }),
-    attempt("tcp", "connect to a port of the host", Blocked, |to| {
-        TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], to.tcp)), PATIENCE).map(drop)
-    }),
+    attempt("tcp", "connect to a port of the host", Blocked, |to| connect([127, 0, 0, 1], to.tcp)),
     attempt(UDP, "send to a port of the host", Blocked, |to| {
         UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", ("127.0.0.1", to.udp)).map(drop)
+    }),
+    in_namespaces("way-out", "connect to the port at which the host decides", Allowed, |_| connect([127, 0, 0, 1], WAY_OUT)),
+    attempt("tcp-outside", "connect to an address outside", Blocked, |_| connect(OUTSIDE, 443)),
+    attempt("udp-outside", "ask a name server outside", Blocked, |_| {
+        UdpSocket::bind("0.0.0.0:0")?.send_to(b"x", SocketAddr::from((OUTSIDE, 53))).map(drop)
+    }),
+    attempt("raw", "make a socket for packets of its own making", Blocked, |_| {
+        call(libc::SYS_socket, [libc::AF_INET.into(), libc::SOCK_RAW.into(), libc::IPPROTO_RAW.into(), 0])
+    }),
+    attempt("icmp", "make a socket for pings", Blocked, |_| {
+        call(libc::SYS_socket, [libc::AF_INET.into(), libc::SOCK_DGRAM.into(), libc::IPPROTO_ICMP.into(), 0])
     }),
     attempt("unix-socket", "connect to a socket of the host by its path", Blocked, |to| UnixStream::connect(&to.socket).map(drop)),
     attempt("abstract-socket", "connect to a socket of the host by its name", Blocked, |to| {
@@ -115,6 +127,10 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     // Last: after it there is no room for another process.
     in_namespaces("flood", "have more processes than are granted", Blocked, |_| flood()),
 ];
+
+fn connect(address: [u8; 4], port: u16) -> io::Result<()> {
+    TcpStream::connect_timeout(&SocketAddr::from((address, port)), PATIENCE).map(drop)
+}
 
 fn host(to: &Targets) -> io::Result<Pid> {
     // The first numbers belong to the sandbox itself, where it has its own.

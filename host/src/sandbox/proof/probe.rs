@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     names::{Channel, EndKind},
-    policy::{ChildLimits, Confinement, Least, Level, StartProcess, View},
+    policy::{ChildLimits, Confinement, Least, Level, Network, StartProcess, View},
     sandbox::{
         error::SpawnError,
         options::{Capture, StartOptions},
@@ -84,6 +84,7 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
         reads: BTreeSet::from([program.clone(), bait.targets.readable.clone()]),
         writes: BTreeSet::from([bait.targets.writable.clone()]),
         least: Least(level),
+        network: network(level),
         limits: ChildLimits { processes: GRANTED, ..ChildLimits::default() },
         ..View::default()
     };
@@ -96,12 +97,21 @@ fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, Stri
     let output = Arc::new(Capture::default());
     let options = StartOptions { deadline: Some(PATIENCE), grace: Duration::ZERO, ..StartOptions::new(output.clone()) };
     let placed = Placed { process, level, program: Some(program) };
-    let exit = start::start(helper, helper, &Spares::default(), placed, options).map_err(reason)?.follow();
+    let started = start::start(helper, helper, &Spares::default(), placed, options).map_err(reason)?;
+    // Nobody answers there: that it can be connected to is all that is tried.
+    let _way_out = started.child.take_listener();
+    let exit = started.follow();
     if exit.ending.kind != (EndKind::Exited { code: 0 }) {
         let said = shown(String::from_utf8_lossy(&output.bytes(Channel::Stderr)).as_ref());
         return Err(format!("the canary did not come to its end: {:?}, {} {said}", exit.ending.kind, exit.ending.evidence));
     }
     judge(&bait, level, &output.bytes(Channel::Stdout))
+}
+
+/// The widest network that a stranger's command can have: none but a way to the host, where there are namespaces for it. One without that way is the
+/// same without the socket.
+fn network(level: Level) -> Network {
+    if level.is_enough_for(Level::FullBwrap) { Network::Named } else { Network::None }
 }
 
 fn reason(error: SpawnError) -> String {

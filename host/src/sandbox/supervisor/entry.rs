@@ -24,10 +24,10 @@ use super::{
     watch::{self, Command},
 };
 use crate::{
-    policy::{Confinement, Level},
+    policy::{Confinement, Level, Network},
     sandbox::{
         proof::{CANARY_ARGUMENT, be_a_canary},
-        wire::{self, HELPER_ARGUMENT, Launch, Report, Step},
+        wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Launch, Report, Step},
     },
 };
 
@@ -42,20 +42,27 @@ pub fn dispatch() -> Option<ExitCode> {
     if role == CANARY_ARGUMENT {
         return Some(be_a_canary());
     }
-    (role == HELPER_ARGUMENT).then(supervise)
+    let is_inside = env::args_os().nth(2).is_some_and(|argument| argument == INSIDE_ARGUMENT);
+    (role == HELPER_ARGUMENT).then(|| supervise(is_inside))
 }
 
-fn supervise() -> ExitCode {
+fn supervise(is_inside: bool) -> ExitCode {
     command::close_inherited();
     let Ok(control) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
+    // What fails here is told when there is somebody who asks.
+    let mut namespaces = is_inside.then(|| strict::make_namespaces(Network::None));
     // Started by hand: there is no host on the other side.
     let Ok((launch, streams)) = wire::receive_launch(&control) else { return ExitCode::from(2) };
     let begun = signal::bell().map_err(|error| Failed::new(Step::Setup, &error, "")).and_then(|bell| {
+        let is_free = namespaces.is_none();
         let command = match (launch.level, &launch.process.confinement) {
-            (Level::Full, Confinement::Strict(view)) => strict::start_inside(&launch, view, streams),
-            (Level::KernelFilter, Confinement::Strict(view)) => strict::start_filtered(&launch, view, streams),
-            (Level::None, _) => start(&launch, streams),
-            (Level::Full | Level::FullBwrap | Level::KernelFilter, _) => {
+            (Level::Full, Confinement::Strict(view)) => {
+                let made = namespaces.take().unwrap_or_else(|| strict::make_namespaces(view.network))?;
+                strict::start_inside(&launch, view, streams, made)
+            }
+            (Level::KernelFilter, Confinement::Strict(view)) if is_free => strict::start_filtered(&launch, view, streams),
+            (Level::None, _) if is_free => start(&launch, streams),
+            (Level::Full | Level::FullBwrap | Level::KernelFilter | Level::None, _) => {
                 Err(Failed::confining("keep this level")(io::Error::from(io::ErrorKind::Unsupported)))
             }
         }?;
@@ -64,8 +71,8 @@ fn supervise() -> ExitCode {
     // The launch holds the variables of the command, secrets among them.
     drop(launch);
     match begun {
-        Ok((bell, command)) => {
-            watch::follow(&control, &bell, &command);
+        Ok((bell, mut command)) => {
+            watch::follow(&control, &bell, &mut command);
             ExitCode::SUCCESS
         }
         Err(Failed { step, errno, file }) => {
@@ -85,7 +92,7 @@ fn start(launch: &Launch, streams: [OwnedFd; 3]) -> Result<Command, Failed> {
     let started = Instant::now();
     let pid =
         command::start(&launch.process, &file, group, streams, || Ok(())).map_err(|error| Failed::new(Step::Execute, &error, file))?;
-    Ok(Command { pid, tree: Tree::Descendants(group), started })
+    Ok(Command { pid, tree: Tree::Descendants(group), started, way_out: None })
 }
 
 /// Make everything that the command leaves behind a child of this process.

@@ -1,7 +1,10 @@
 //! Follows the command to its end, and the tree to its own.
 
 use std::{
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     time::{Duration, Instant},
 };
 
@@ -20,13 +23,19 @@ pub(super) struct Command {
     pub(super) tree: Tree,
     /// Taken just before.
     pub(super) started: Instant,
+    /// The only way out of its network, for the host.
+    pub(super) way_out: Option<OwnedFd>,
 }
 
 /// Report the start and the end of the command, do what the host asks meanwhile, and return when nothing of the tree is left.
 ///
 /// `bell` rings whenever a child ends. A report that cannot be sent is for a host that is gone, which the next request shows.
-pub(super) fn follow(control: &UnixStream, bell: &OwnedFd, command: &Command) {
-    let _ = wire::send_report(control, &Report::Started { pid: command.pid.as_raw_pid().cast_unsigned() });
+pub(super) fn follow(control: &UnixStream, bell: &OwnedFd, command: &mut Command) {
+    // From here on only the host has it.
+    let way_out = command.way_out.take();
+    let started = Report::Started { pid: command.pid.as_raw_pid().cast_unsigned() };
+    let _ = wire::send_start(control, &started, way_out.as_ref().map(AsFd::as_fd));
+    drop(way_out);
     let (status, asked) = wait_for_end(control, bell, command);
     if let Tree::Namespace(init) = &command.tree {
         // It dies while the host hears of the end.

@@ -177,6 +177,10 @@ pub struct SandboxSection {
     /// By what means, as proven on this machine: `full`, `full-bwrap`, `kernel-filter` or `none` for a strict command, `process-tree` for one
     /// that only its tree holds, `remote` where it ran elsewhere, `not-started`.
     pub level: String,
+    /// What it could reach of the network: hosts as they were named, `full` for the whole network of this machine, nothing where it had none.
+    /// Null where it ran elsewhere, and in a manifest of an earlier version.
+    #[serde(default)]
+    pub network: Option<Vec<String>>,
 }
 
 /// One command of the run.

@@ -4,10 +4,11 @@
 //! inside, absolute elsewhere. `run_manifest.v1.schema.json` beside this file is its JSON Schema (draft 2020-12), generated from the types.
 //!
 //! Never: measures a file that it describes, except to verify. Callers: run writes it, cli shows and verifies it.
-//! Read in order: document, runtime, file, verify, schema.
+//! Read in order: document, runtime, hide, file, verify, schema.
 
 mod document;
 mod file;
+mod hide;
 mod runtime;
 mod schema;
 mod verify;

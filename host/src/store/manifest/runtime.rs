@@ -51,6 +51,10 @@ impl RuntimeSection {
         Ok(())
     }
 
+    pub(super) const fn metadata_mut(&mut self) -> &mut BTreeMap<String, Value> {
+        &mut self.metadata
+    }
+
     /// Name of the runtime.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -92,7 +92,7 @@ fn finished() -> Finished {
             granted: BTreeMap::from([("command".into(), json!(true))]),
             used: BTreeMap::from([("process.launch-command".into(), 1)]),
         },
-        sandbox: SandboxSection { profile: Profile::Own, level: "process-group".into() },
+        sandbox: SandboxSection { profile: Profile::Own, level: "process-group".into(), network: Some(vec!["full".into()]) },
         executions: vec![ExecutionSummary {
             kind: ExecutionKind::Command,
             index: 0,

@@ -11,9 +11,10 @@
 //! the count and the hash of the last line, which the manifest keeps.
 //!
 //! Never: decides what is recorded. Callers: imports and run write it, cli and the manifest's verification read it.
-//! Read in order: entry, shorten, writer, reader, verify.
+//! Read in order: entry, hide, shorten, writer, reader, verify.
 
 mod entry;
+mod hide;
 mod reader;
 mod shorten;
 mod verify;

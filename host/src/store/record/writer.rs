@@ -19,7 +19,7 @@ use super::{
 use crate::{
     names::{Bytes, Digest, Export, Moment, RunId},
     policy::Denial,
-    store::error::StoreError,
+    store::{error::StoreError, hide::Hide},
 };
 
 /// Bytes of a whole record.
@@ -50,6 +50,7 @@ struct Shares {
 pub struct Record {
     path: PathBuf,
     limit: u64,
+    hide: Hide,
     pen: Mutex<Pen>,
 }
 
@@ -118,7 +119,14 @@ impl Record {
 
     fn new(path: &Path, file: File, limit: u64, seq: u64, prev: Digest, bytes: u64) -> Self {
         let pen = Pen { file, seq, prev, bytes, told: false, dropped: 0 };
-        Self { path: path.to_owned(), limit, pen: Mutex::new(pen) }
+        Self { path: path.to_owned(), limit, hide: Hide::default(), pen: Mutex::new(pen) }
+    }
+
+    /// The same record, without what `hide` hides from here on: before an entry is shortened, hashed and written.
+    #[must_use]
+    pub fn hiding(mut self, hide: Hide) -> Self {
+        self.hide = hide;
+        self
     }
 
     /// Something is about to be done. An error means that it must not be.
@@ -202,6 +210,7 @@ impl Record {
 
     /// The number of the entry; `None` where this share of the record is full.
     fn write_within(&self, pen: &mut Pen, body: Body, share: u64) -> Result<Option<u64>, StoreError> {
+        let body = body.hidden(&self.hide);
         let (text, hash) = match self.line(pen, &body)? {
             fits if fits.0.len() <= LINE => fits,
             _ => self.line(pen, &shorten(body, LINE))?,

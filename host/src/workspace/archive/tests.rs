@@ -203,7 +203,7 @@ fn a_link_that_was_unpacked_or_was_there_is_never_gone_through() {
     }
     // One in the place of a file is replaced.
     let place = Place::new();
-    symlink("../work/file", place.path("out/given")).unwrap();
+    symlink("../objects/file", place.path("out/given")).unwrap();
     place.unpack(&[&member(b'0', "given", "", b"x")[..], &END].concat()).unwrap();
     assert!(fs::symlink_metadata(place.path("out/given")).unwrap().is_file());
     nothing_is_outside(&place);

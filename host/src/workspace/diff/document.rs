@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     change::{Change, ChangeKind, Lines, Stats},
     compare::Diff,
-    text::{Encoding, decode},
+    text::{Encoding, decode_text},
 };
 use crate::{
     names::{Bytes, Digest},
@@ -101,7 +101,7 @@ impl Diff<'_> {
                 Lines::Binary | Lines::Large => (0, 0),
             };
             let text = self.text(change, room)?;
-            let patch = text.and_then(|text| decode(&text)).filter(|decoded| decoded.text.len() <= room);
+            let patch = text.and_then(|text| decode_text(&text)).filter(|decoded| decoded.text.len() <= room);
             room -= patch.as_ref().map_or(0, |decoded| decoded.text.len());
             Ok(ChangeDocument {
                 path: PathDocument::of(&change.path),

@@ -24,5 +24,5 @@ mod version;
 pub use change::{Change, ChangeKind, Lines, Stats};
 pub use compare::Diff;
 pub use document::{ChangeDocument, DiffDocument, NodeDocument, PathDocument};
-pub use text::{Decoded, Encoding, decode, is_binary};
+pub use text::{Decoded, Encoding, decode_text, is_binary};
 pub use version::Version;

@@ -110,7 +110,7 @@ fn binary_means_a_nul_or_many_control_characters_at_the_beginning() {
 /// F186, X64
 #[test]
 fn text_is_decoded_and_what_cannot_be_is_not() {
-    let decoded = |content: &[u8]| decode(content).map(|decoded| (decoded.text, decoded.encoding));
+    let decoded = |content: &[u8]| decode_text(content).map(|decoded| (decoded.text, decoded.encoding));
     assert_eq!(decoded("日本語".as_bytes()), Some(("日本語".into(), Encoding::Utf8)));
     assert_eq!(decoded(b"caf\xe9"), Some(("café".into(), Encoding::Windows1252)));
     assert_eq!(decoded(b"\x93quoted\x94 \x80"), Some(("“quoted” €".into(), Encoding::Windows1252)));

@@ -34,7 +34,7 @@ pub fn is_binary(content: &[u8]) -> bool {
 /// A content as text, where it is UTF-8 or, since everything else was written by older programs, Windows-1252. `None` where it is binary, or
 /// has a byte that Windows-1252 does not have either.
 #[must_use]
-pub fn decode(content: &[u8]) -> Option<Decoded> {
+pub fn decode_text(content: &[u8]) -> Option<Decoded> {
     if is_binary(content) {
         return None;
     }

@@ -4,7 +4,7 @@ use std::{io::Read as _, os::unix::ffi::OsStrExt as _};
 
 use crate::{
     names::{Bytes, Digest},
-    workspace::{Content, HardLinks, Node, Objects, RelativePath, Root, Tree, WorkspaceError},
+    workspace::{HardLinks, Node, Objects, RelativePath, Root, StoredContent, Tree, WorkspaceError},
 };
 
 /// A tree, and where its contents can be read.
@@ -57,11 +57,11 @@ impl<'a> Version<'a> {
     }
 
     /// Read a file in pieces.
-    pub(super) fn open(&self, path: &RelativePath, sha256: Digest, bytes: Bytes) -> Result<Content, WorkspaceError> {
+    pub(super) fn open(&self, path: &RelativePath, sha256: Digest, bytes: Bytes) -> Result<StoredContent, WorkspaceError> {
         match self.contents {
             Contents::Nowhere => Err(WorkspaceError::NotFound { root: "nothing".into(), path: path.to_string() }),
             Contents::Kept(objects) => objects.content(&sha256, bytes),
-            Contents::In(root) => Ok(Content::plain(root.open_file(path, HardLinks::Take)?, sha256, bytes)),
+            Contents::In(root) => Ok(StoredContent::plain(root.open_file(path, HardLinks::Take)?, sha256, bytes)),
         }
     }
 

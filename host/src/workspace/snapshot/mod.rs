@@ -23,7 +23,7 @@ mod tree;
 mod tree_text;
 
 pub use keep::Pruned;
-pub use object_file::Content;
+pub use object_file::StoredContent;
 pub use objects::{Objects, Writer};
 pub(super) use restore::pour;
 pub use restore::{Leftovers, Restored};

@@ -52,7 +52,7 @@ impl Encoder {
 }
 
 /// Reads a stored content. The end comes only if every byte was as its digest says; otherwise an error.
-pub struct Content {
+pub struct StoredContent {
     source: Source,
     digester: Option<Digester>,
     left: u64,
@@ -72,7 +72,7 @@ enum Source {
     Zstd(Box<zstd::Decoder<'static, BufReader<File>>>),
 }
 
-impl Content {
+impl StoredContent {
     /// What is stored in `file`, which should have the digest `sha256`.
     pub(super) fn new(mut file: File, sha256: Digest, length: Length) -> io::Result<Self> {
         let mut how = [0];
@@ -97,7 +97,7 @@ impl Content {
     }
 }
 
-impl Read for Content {
+impl Read for StoredContent {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if space.is_empty() {
             return Ok(0);
@@ -122,9 +122,9 @@ impl Read for Content {
     }
 }
 
-impl std::fmt::Debug for Content {
+impl std::fmt::Debug for StoredContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Content({})", self.sha256)
+        write!(f, "StoredContent({})", self.sha256)
     }
 }
 

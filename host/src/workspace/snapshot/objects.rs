@@ -19,7 +19,7 @@ use rustix::{
 };
 
 use super::{
-    object_file::{Content, Encoder, Length},
+    object_file::{Encoder, Length, StoredContent},
     tree::{Snapshot, Tree},
 };
 use crate::{
@@ -85,20 +85,20 @@ impl Objects {
             Err(errno) => return Err(self.root.at("open", TREES, errno)),
         };
         let mut text = Vec::new();
-        let mut document = Content::new(file, *digest, Length::AtMost(TREE)).map_err(|error| self.read_error(error))?;
+        let mut document = StoredContent::new(file, *digest, Length::AtMost(TREE)).map_err(|error| self.read_error(error))?;
         document.read_to_end(&mut text).map_err(|error| self.read_error(error))?;
         Ok(Snapshot { digest: *digest, tree: Tree::parse(&text)? })
     }
 
     /// Read a content. Its end is reached only where it is as its digest says.
-    pub fn content(&self, sha256: &Digest, bytes: Bytes) -> Result<Content, WorkspaceError> {
+    pub fn content(&self, sha256: &Digest, bytes: Bytes) -> Result<StoredContent, WorkspaceError> {
         let hex = sha256.hex();
         let file = match open_in(&self.content, &place(&hex)) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Err(WorkspaceError::Content { sha256: *sha256, problem: "is not there" }),
             Err(errno) => return Err(self.root.at("open", CONTENT, errno)),
         };
-        Content::new(file, *sha256, Length::Exactly(bytes)).map_err(|error| self.read_error(error))
+        StoredContent::new(file, *sha256, Length::Exactly(bytes)).map_err(|error| self.read_error(error))
     }
 
     /// Read a content of at most `cap` into memory.

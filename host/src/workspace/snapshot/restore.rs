@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    object_file::Content,
+    object_file::StoredContent,
     objects::Objects,
     take::in_threads,
     tree::{Entry, Node, Tree},
@@ -221,7 +221,7 @@ fn holds(root: &Root, path: &RelativePath, executable: bool, bytes: Bytes, sha25
     if status.len() != bytes.0 || (mode & 0o100 != 0) != executable || mode & 0o7000 != 0 {
         return false;
     }
-    pour(&mut Content::plain(file, sha256, bytes), &mut io::sink(), piece).is_ok()
+    pour(&mut StoredContent::plain(file, sha256, bytes), &mut io::sink(), piece).is_ok()
 }
 
 /// Move everything from `source` to `target`.

@@ -165,7 +165,7 @@ fn a_chain_of_folders_that_is_deeper_than_any_path_is_a_limit_and_can_be_removed
         here = rustix::fs::openat(&here, "d", rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
     }
     let error = place.objects.writer().unwrap().take(&place.work(), &Selection::everything()).unwrap_err();
-    assert!(error.to_string().ends_with("holds more than 250 folders in folders"), "{error}");
+    assert!(error.to_string().ends_with("has more than 250 folders in folders"), "{error}");
     place.restore(&before);
     assert_eq!(place.take().snapshot, before);
 }

@@ -1,8 +1,11 @@
 //! Acts: what is tried, and what came of it.
 
 use crate::{
-    broken, files, network, processes, resources,
-    wit::worldflux::runtime::log::{self, Level},
+    broken, files, http, network, processes, resources, transfer,
+    wit::worldflux::runtime::{
+        log::{self, Level},
+        secrets,
+    },
 };
 
 /// Does what `behaviour` says. `None` where it is no act.
@@ -49,8 +52,10 @@ fn try_act(behaviour: &str) -> Option<String> {
 
         "environment" => resources::environment(),
         "stdin" => resources::stdin(),
+        "secrets" => format!("ok: {}", secrets::available().join(" ")),
 
         "read" => files::read(value),
+        "tell" => files::tell(value),
         "write" => files::write(value),
         "list" => files::list(value),
         "remove" => files::remove(value),
@@ -73,7 +78,8 @@ fn try_act(behaviour: &str) -> Option<String> {
         "resolve" => network::resolve(value),
         "udp" => network::udp(),
         "listen" => network::listen(),
-        "http" => network::http(value),
+        "http" => http::http(value),
+        "download" => transfer::download(value),
 
         "output" => processes::output(value),
         "output-with" => processes::output_with(value),

@@ -18,6 +18,11 @@ pub fn read(path: &str) -> String {
     report(path, fs::read(path), |bytes| format!("{} bytes", bytes.len()))
 }
 
+/// Says all that is in a file.
+pub fn tell(path: &str) -> String {
+    report(path, fs::read_to_string(path), |text| text)
+}
+
 pub fn write(path: &str) -> String {
     report(path, fs::write(path, b"rogue"), |()| "written".into())
 }

@@ -12,11 +12,13 @@
 mod act;
 mod broken;
 mod files;
+mod http;
 mod lie;
 mod network;
 mod processes;
 mod resources;
 mod settings;
+mod transfer;
 
 mod wit {
     wit_bindgen::generate!({ path: "../../../wit", world: "runtime-plugin", generate_all, pub_export_macro: true, default_bindings_module: "crate::wit" });
@@ -128,6 +130,9 @@ impl Guest for Rogue {
 
     fn plan(context: Context) -> Result<Outline, Failure> {
         let (report, behaviour) = behave(&context.settings, "plan");
+        if report.as_deref().is_some_and(|report| behaviour.starts_with("http:") && report.starts_with("denied: ")) {
+            return Err(lie::cannot_be_reached());
+        }
         let honest =
             Outline { resources: vec![], price_in_all: Some(0), steps: report.into_iter().collect(), reuse_key: None, details: vec![] };
         lie::plan(honest, &behaviour)

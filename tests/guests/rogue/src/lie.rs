@@ -44,6 +44,11 @@ pub fn failure() -> Failure {
     }
 }
 
+/// What an honest plugin says that was denied a request: it knows no more.
+pub fn cannot_be_reached() -> Failure {
+    Failure { message: "the service cannot be reached".into(), hint: None, ..failure() }
+}
+
 pub fn huge_failure() -> Failure {
     Failure { message: CONTROL.repeat(HUGE / CONTROL.len()), details: vec![detail("a", "{")], ..failure() }
 }

@@ -2,11 +2,6 @@
 
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 
-use crate::wit::wasi::http::{
-    outgoing_handler,
-    types::{Fields, OutgoingRequest, Scheme},
-};
-
 fn report<T>(what: &str, result: std::io::Result<T>) -> String {
     match result {
         Ok(_) => format!("ok: {what}"),
@@ -28,25 +23,4 @@ pub fn udp() -> String {
 
 pub fn listen() -> String {
     report("listen", TcpListener::bind("127.0.0.1:0"))
-}
-
-/// One request to `authority`, such as `127.0.0.1:8080`.
-pub fn http(authority: &str) -> String {
-    let request = OutgoingRequest::new(Fields::new());
-    let ready = request.set_scheme(Some(&Scheme::Http)).is_ok()
-        && request.set_authority(Some(authority)).is_ok()
-        && request.set_path_with_query(Some("/")).is_ok();
-    if !ready {
-        return format!("denied: {authority} is no authority");
-    }
-    let response = match outgoing_handler::handle(request, None) {
-        Err(code) => return format!("denied: request to {authority}: {code:?}"),
-        Ok(response) => response,
-    };
-    response.subscribe().block();
-    match response.get() {
-        Some(Ok(Ok(answer))) => format!("ok: status {}", answer.status()),
-        Some(Ok(Err(code))) => format!("denied: request to {authority}: {code:?}"),
-        _ => "failed: no answer".into(),
-    }
 }

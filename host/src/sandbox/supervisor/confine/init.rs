@@ -31,15 +31,15 @@ pub(in crate::sandbox::supervisor) struct Init {
 
 impl Init {
     /// Start it, in the namespaces that this process has just made for its children.
-    ///
-    /// `processes` bounds how many there can be inside, where the kernel can bound that.
-    pub(in crate::sandbox::supervisor) fn start(processes: u32, network: Network) -> io::Result<Self> {
+    pub(in crate::sandbox::supervisor) fn start(network: Network) -> io::Result<Self> {
         let (control, other) = UnixStream::pair()?;
         // SAFETY: this process has one thread, so everything that the child finds in memory is whole.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
-                live(&other, processes, network);
+                // Held open here, it would never be at its end for this process, and a supervisor that is gone would be waited for.
+                drop(control);
+                live(&other, network);
                 // SAFETY: ends this process at once, as meant: what is on its stack belongs to the supervisor.
                 unsafe { libc::_exit(0) }
             }
@@ -48,6 +48,11 @@ impl Init {
                 Ok(Self { pid, control, network })
             }
         }
+    }
+
+    /// Have it bound how many processes there can be inside, where the kernel can bound that, and make `/proc`.
+    pub(in crate::sandbox::supervisor) fn bound(&self, processes: u32) -> io::Result<()> {
+        (&self.control).write_all(&processes.to_ne_bytes())
     }
 
     /// The `/proc` of the new process namespace, not yet mounted anywhere: only a process inside can make it.
@@ -94,7 +99,7 @@ impl Init {
 }
 
 /// The life of the first process: make namespaces and `/proc`, then pass on signals until the supervisor is gone.
-fn live(control: &UnixStream, processes: u32, network: Network) {
+fn live(control: &UnixStream, network: Network) {
     // Nobody inside can end or stop it: the kernel keeps signals without a handler from the first process of a namespace. Those that
     // nobody waits for are its children then, and are gone at once when they end.
     // SAFETY: no handler is installed, only one taken away.
@@ -102,7 +107,7 @@ fn live(control: &UnixStream, processes: u32, network: Network) {
     let begun = set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(io::Error::from)
         .and_then(|()| namespaces::make_others(network))
-        .and_then(|()| proc(processes));
+        .and_then(|()| proc(processes(control)?));
     let told = match begun {
         Ok(proc) => give(control, &proc),
         Err(error) => {
@@ -126,6 +131,13 @@ fn live(control: &UnixStream, processes: u32, network: Network) {
         // SAFETY: a plain system call. Reaches everybody inside but this process.
         unsafe { libc::kill(-1, i32::from_ne_bytes(signal)) };
     }
+}
+
+/// How many processes there may be, once there is something to start.
+fn processes(mut control: &UnixStream) -> io::Result<u32> {
+    let mut number = [0; 4];
+    control.read_exact(&mut number)?;
+    Ok(u32::from_ne_bytes(number))
 }
 
 fn proc(processes: u32) -> io::Result<OwnedFd> {

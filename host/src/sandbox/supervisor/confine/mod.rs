@@ -27,6 +27,6 @@ mod system;
 
 pub(super) use filesystem::build;
 pub(super) use init::Init;
-pub(super) use namespaces::enter;
+pub(super) use namespaces::{enter, way_out};
 pub(super) use plan::Plan;
 pub(super) use restriction::Restriction;

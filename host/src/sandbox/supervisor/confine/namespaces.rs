@@ -3,20 +3,27 @@
 
 use std::{
     fs, io,
+    net::{Ipv4Addr, SocketAddrV4},
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use rustix::{
-    net::{AddressFamily, SocketFlags, SocketType, socket_with},
+    net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with},
     process::{Pid, PidfdFlags, getgid, getuid, pidfd_open},
     system::sethostname,
     thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_spaces, set_thread_groups, unshare_unsafe},
 };
 
-use crate::{policy::Network, sandbox::supervisor::failed::Failed};
+use crate::{
+    policy::Network,
+    sandbox::{options::WAY_OUT, supervisor::failed::Failed},
+};
 
 /// How the machine is called inside. The real name says whose machine it is.
 pub(super) const HOST_NAME: &str = "sandbox";
+
+/// Connections that wait until the host takes them. Further ones are tried again by the kernel of the command, which slows it down.
+const WAITING: i32 = 128;
 
 /// Leave the namespaces of the host. This process itself stays in the host's process namespace: its children are in the new one.
 ///
@@ -39,22 +46,43 @@ pub(in crate::sandbox::supervisor) fn enter() -> Result<(), Failed> {
 /// Make the rest of the namespaces. The first process of the sandbox does that while the supervisor makes the root folder, since a network
 /// takes as long as all the others together.
 pub(super) fn make_others(network: Network) -> io::Result<()> {
-    let own = if network == Network::Machine { UnshareFlags::empty() } else { UnshareFlags::NEWNET };
+    let own = if has_own(network) { UnshareFlags::NEWNET } else { UnshareFlags::empty() };
     let others = own | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
     // SAFETY: as above.
     unsafe { unshare_unsafe(others) }?;
     sethostname(HOST_NAME.as_bytes())?;
+    if has_own(network) { loopback_up() } else { Ok(()) }
+}
+
+/// Whether the command has a network to itself, in which nobody else is.
+fn has_own(network: Network) -> bool {
     match network {
-        Network::None | Network::Named => loopback_up(),
-        Network::Machine => Ok(()),
+        Network::None | Network::Named => true,
+        Network::Machine => false,
     }
+}
+
+/// The only way out of a network of names: a socket that listens inside, for the host to answer at. To be made by a process that has
+/// [`join`]ed the network.
+///
+/// Whether what asks there may go out is the host's to decide: the kernel only sees to it that there is no other way.
+pub(in crate::sandbox::supervisor) fn way_out(network: Network) -> io::Result<Option<OwnedFd>> {
+    if !matches!(network, Network::Named) {
+        return Ok(None);
+    }
+    // It must not block the host, which gets this very socket.
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, WAY_OUT))?;
+    listen(&socket, WAITING)?;
+    Ok(Some(socket))
 }
 
 /// Go where the first process of the sandbox has gone.
 pub(super) fn join(first: Pid, network: Network) -> io::Result<()> {
     use ThreadNameSpaceType as Kind;
     let first = pidfd_open(first, PidfdFlags::empty())?;
-    let own = if network == Network::Machine { Kind::empty() } else { Kind::NETWORK };
+    let own = if has_own(network) { Kind::NETWORK } else { Kind::empty() };
     let others = own | Kind::INTER_PROCESS_COMMUNICATION | Kind::HOST_NAME_AND_NIS_DOMAIN_NAME | Kind::CONTROL_GROUP;
     Ok(move_into_thread_name_spaces(first.as_fd(), others)?)
 }

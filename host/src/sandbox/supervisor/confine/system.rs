@@ -49,7 +49,8 @@ pub(super) fn files(user: u32, group: u32, network: Network) -> [(&'static Path,
     };
     let own = format!("127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n");
     let (hosts, servers, lookup) = match network {
-        // Without a name server there is nobody to wait for.
+        // Without a name server there is nobody to wait for. Names that are reached through the host are looked up by the host: a question
+        // to a name server would be a way to tell a stranger something.
         Network::None | Network::Named => (own, String::new(), "files"),
         // Where the machine has none of these files, it has no names either.
         Network::Machine => {
