@@ -69,7 +69,7 @@ fn main() -> Result<()> {
     let amount = format!("{} KiB before, {} KiB after", before >> 10, after >> 10);
     let grown = after.saturating_sub(before);
     table.add_amount("memory over 10,000 requests", &amount, "<= 8 MiB more", grown <= GROWTH);
-    if process(&mut Command::new("curl").arg("--version")).is_ok() {
+    if process(Command::new("curl").arg("--version")).is_ok() {
         table.add("1 GiB into a file of the run", "curl -o", &download(&runtime, &guest, address, place.path())?, Bound::Ratio(1.0 / 0.7));
     } else {
         table.add_amount("1 GiB into a file of the run", "no curl here to compare with", "<= 1.43", false);

@@ -168,7 +168,7 @@ fn a_strict_command_has_no_network_until_somebody_types_one() {
         let manifest = answer(&mut site.line(options, &["bash", "-c", &script])).expect(1).json();
         assert_eq!(manifest.pointer("/sandbox/network"), Some(&json!([])));
         let log = String::from_utf8(site.place.log(text(&manifest, "/run_id"))).unwrap();
-        assert!(log.contains("no name") && !log.contains("connected") && log.ends_with("0\n"), "{log}");
+        assert!(log.contains("no name") && !log.contains("connected") && log.lines().any(|line| line == "0"), "{log}");
     }
     let full = answer(
         &mut site.line(&["--json", "--network", "full"], &["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo connected")]),

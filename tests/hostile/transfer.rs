@@ -128,7 +128,10 @@ fn what_is_no_file_or_too_large_or_another_leaves_what_was_there() {
         "/gone" => text(stream, "404 Not Found", "no"),
         "/shut" => text(stream, "403 Forbidden", "no"),
         "/busy" => text(stream, "503 Service Unavailable", "later"),
-        "/short" => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
+        "/short" => {
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")?;
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
         "/endless" => {
             write!(stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
             // Ends when the other side has had enough.
@@ -149,7 +152,7 @@ fn what_is_no_file_or_too_large_or_another_leaves_what_was_there() {
         ("/large|most=1000".to_owned(), "failed: "),
         (format!("/large|sha256={other}"), "failed: conflict: "),
         ("/large|sha256=beef".to_owned(), "failed: invalid: "),
-        ("/large|header=host: other.test".to_owned(), "failed: invalid: "),
+        ("/large|header=proxy-authorization: x".to_owned(), "failed: "),
         ("/large|header=x: a%0ab".to_owned(), "failed: invalid: "),
     ] {
         let attack = download(&format!("http://allowed.test{line}")).at("allowed.test:80", origin.address);

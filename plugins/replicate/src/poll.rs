@@ -15,6 +15,9 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 /// When to look again for something that the API does not know.
 const LATER: Duration = Duration::from_secs(5);
 
+/// In the place of an event: the stream could not be read once, and is not listened to any more.
+const NO_STREAM: &str = "none";
+
 pub(crate) fn observe(context: &Context, handle: &Handle, after: &Cursor) -> Result<Observation, Failure> {
     let settings = settings::read(&context.settings)?;
     let seen = match dialect::look(handle) {
@@ -25,20 +28,27 @@ pub(crate) fn observe(context: &Context, handle: &Handle, after: &Cursor) -> Res
     };
     let mut cursor = after.clone();
     let mut output = Vec::new();
-    let rest_of_logs = take(Channel::Stderr, &seen.whole_log(), &mut cursor.logs, &mut output);
-    let mut rest = take(Channel::Stdout, &seen.text(), &mut cursor.output, &mut output) || rest_of_logs;
+    let mut rest = take(Channel::Stderr, &seen.whole_log(), &mut cursor.logs, &mut output);
     let mut pace = settings.poll_interval.unwrap_or_else(|| seen.pace(SystemTime::now()));
-    if let Some(url) = seen.urls.stream.as_deref().filter(|_| settings.stream && !seen.is_over() && !rest)
-        && let Some(told) = stream::listen(url, &cursor.event)
-    {
-        let mut text = String::new();
-        for (id, piece) in told {
-            text.push_str(&piece);
-            cursor.event = id;
+    let streamed = seen.urls.stream.as_deref().filter(|_| settings.stream && !seen.is_over() && cursor.event != NO_STREAM);
+    match streamed.map(|url| if rest { Some(vec![]) } else { stream::listen(url, &cursor.event) }) {
+        // Text comes from one of the two, or what both tell would come twice: the stream may be behind what is seen here, or before it.
+        Some(Some(told)) => {
+            let mut text = String::new();
+            for (id, piece) in told {
+                text.push_str(&piece);
+                cursor.event = id;
+            }
+            cursor.output += text.len();
+            output.push(chunk(Channel::Stdout, text.into_bytes()));
+            pace = AT_ONCE;
         }
-        cursor.output += text.len();
-        output.push(chunk(Channel::Stdout, text.into_bytes()));
-        pace = AT_ONCE;
+        told => {
+            if told.is_some() {
+                NO_STREAM.clone_into(&mut cursor.event);
+            }
+            rest |= take(Channel::Stdout, &seen.text(), &mut cursor.output, &mut output);
+        }
     }
     rest &= seen.is_over();
     // Nobody would come for the rest after the end.
