@@ -1,7 +1,7 @@
 //! Plays with names: asks for them to say something, and has them mean what they should not.
 
 use std::{
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::TcpListener,
     sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
@@ -21,8 +21,12 @@ fn serve() -> Arc<AtomicUsize> {
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             counted.fetch_add(1, Ordering::SeqCst);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
-            thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+            thread::spawn(move || {
+                // An answer before its request would be one that nobody asked for.
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
+                std::io::copy(&mut stream, &mut std::io::sink())
+            });
         }
     });
     reached
