@@ -175,6 +175,15 @@ fn a_call_that_ends_takes_its_requests_with_it() {
 }
 
 #[test]
+fn requests_that_are_over_hold_no_handle() {
+    let origin = Origin::hello();
+    let limits = Limits { handles: 64, ..Limits::default() };
+    let report = request("GET http://allowed.test/|times=200").limits(limits).at("allowed.test:80", origin.address).run();
+    assert!(report.said().starts_with("ok: 200 "), "{}", report.said());
+    assert_eq!(origin.seen().len(), 200);
+}
+
+#[test]
 fn nothing_is_left_open_after_many_requests() {
     let origin = Origin::start(|_, stream| text(stream, "200 OK", &"x".repeat(200_000)));
     let go = || {

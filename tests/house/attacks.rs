@@ -1,11 +1,6 @@
 //! The catalogue of attacks, and the tests that make them. A test says which it makes in the first line of its comment: `/// PR12, PR14`.
 
-use std::collections::BTreeMap;
-
-use crate::{
-    generated::keep,
-    sources::{File, rust},
-};
+use crate::{generated::keep, named::tests_that_name};
 
 /// What stands for one attack in the table.
 enum State {
@@ -135,7 +130,7 @@ const ATTACKS: &[(&str, &str, State)] = &[
 
 #[test]
 fn every_attack_of_the_catalogue_is_made_by_a_test_or_said_to_be_open() {
-    let tests = tests();
+    let tests = tests_that_name(is_attack);
     let mut table = "| case | a hostile plugin, or its child, | tests |\n|---|---|---|\n".to_owned();
     for (case, attack, state) in ATTACKS {
         let made = tests.get(*case);
@@ -153,30 +148,8 @@ fn every_attack_of_the_catalogue_is_made_by_a_test_or_said_to_be_open() {
     keep("tests/hostile/README.md", "attacks", &table);
 }
 
-/// The tests of each case, as `file::name`.
-fn tests() -> BTreeMap<String, Vec<String>> {
-    let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for File { path, text } in ["tests", "host/src"].into_iter().flat_map(rust) {
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
-        for (number, line) in lines.iter().enumerate() {
-            let Some(cases) = line.strip_prefix("/// ").and_then(cases) else { continue };
-            let name = lines[number..].iter().find_map(|line| line.strip_prefix("fn ")?.split_once('('));
-            let (name, _) = name.unwrap_or_else(|| panic!("{path}:{}: no test follows", number + 1));
-            let place = format!("`{}::{name}`", path.trim_end_matches(".rs").replace("host/src/", "").replace("tests/", ""));
-            for case in cases {
-                tests.entry(case).or_default().push(place.clone());
-            }
-        }
-    }
-    tests
-}
-
-/// The cases that a line lists, if it lists nothing else.
-fn cases(line: &str) -> Option<Vec<String>> {
+/// A group and a number: `PR12`.
+fn is_attack(word: &str) -> bool {
     const GROUPS: [&str; 9] = ["FS", "PR", "NE", "RE", "PT", "SC", "SE", "MA", "LO"];
-    let is_case = |word: &str| {
-        word.is_ascii() && word.len() == 4 && GROUPS.contains(&&word[..2]) && word[2..].bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let words: Vec<_> = line.trim_end_matches('.').split(", ").collect();
-    words.iter().all(|word| is_case(word)).then(|| words.into_iter().map(str::to_owned).collect())
+    word.is_ascii() && word.len() == 4 && GROUPS.contains(&&word[..2]) && word[2..].bytes().all(|byte| byte.is_ascii_digit())
 }

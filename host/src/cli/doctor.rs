@@ -32,6 +32,7 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
     ];
     let proof = host.proof().await;
     findings.push(sandbox(&proof));
+    findings.push(memory(host.launcher().bounds_trees()));
     findings.push(match host.settle() {
         Ok(reaped) if reaped.problems.is_empty() => info("runs", format!("{} abandoned runs were settled", reaped.runs.len())),
         Ok(reaped) => Finding::of_host(Severity::Warning, "runs", reaped.problems.join("; "), Some("worldflux reap".into())),
@@ -57,4 +58,13 @@ fn sandbox(proof: &Proof) -> Finding {
     }
     let severity = if proof.level == Level::None { Severity::Warning } else { Severity::Info };
     Finding::of_host(severity, "sandbox", format!("{known}; no higher, because {}", proof.why), Some(proof.fix.clone()))
+}
+
+/// For whom a limit on the memory of confined programs holds.
+fn memory(is_for_all: bool) -> Finding {
+    if is_for_all {
+        return Finding::of_host(Severity::Info, "memory", "a limit on memory holds for all processes of a program together", None);
+    }
+    let message = "a limit on memory holds for each process of a program, not for all of them: this user may make no cgroup here";
+    Finding::of_host(Severity::Info, "memory", message, Some("systemd-run --user --scope worldflux ...".into()))
 }

@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use serde_json::json;
 
 use super::{tests::typed, *};
+use crate::workspace::Compression;
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance/specs").join(name)
@@ -90,6 +91,8 @@ fn every_key_of_the_earlier_system_has_its_place() {
     assert_eq!(environment.entry_line("", Mode::Agent), Some("uv run .py".into()));
     let folder = fixture("archives").components().collect();
     let rules = SnapshotRules {
+        enabled: false,
+        gitignore: false,
         keep: vec![],
         ignore: vec!["*.pyc".into(), "venv/*".into()],
         compression: Compression::Bz2,

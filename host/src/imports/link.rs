@@ -11,7 +11,16 @@ use wasmtime_wasi::{
     sockets::{WasiSockets, WasiSocketsView},
 };
 
-use wasmtime_wasi_http::{WasiHttpView as _, p2::bindings::http::types::IoError};
+use wasmtime_wasi_http::{
+    WasiHttpView as _,
+    p2::{
+        bindings::http::{
+            outgoing_handler::Host as _,
+            types::{IoError, RequestOptions},
+        },
+        types::HostOutgoingRequest,
+    },
+};
 
 use super::{
     bindings::worldflux::runtime::{log, process, secrets, transfer, types},
@@ -49,8 +58,12 @@ impl HasData for Log {
     type Data<'a> = &'a mut LogContext;
 }
 
-/// The version that the library has.
+// The version that the library has.
 const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+const HTTP_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+/// What `handle` is given.
+type Handed = (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>);
 
 /// Put every interface into `linker`. A component that imports anything else is refused before an instance is made.
 pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -72,6 +85,20 @@ pub fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         let mut store = store;
         let error = store.data_mut().http().table.get(&error)?;
         Ok((error.downcast_ref::<wasmtime_wasi_http::Error>().and_then(code_of),))
+    })?;
+    linker.instance(HTTP_HANDLER)?.func_wrap("handle", |store: StoreContextMut<'_, Guest>, (request, options): Handed| {
+        let mut store = store;
+        let mut http = store.data_mut().http();
+        // The library leaves the options of every request in the table, until it is full and the guest traps.
+        let left: Option<Resource<RequestOptions>> = options.as_ref().map(|options| Resource::new_own(options.rep()));
+        let handled = http.handle(request, options);
+        if let Some(left) = left {
+            http.table.delete(left)?;
+        }
+        Ok((match handled {
+            Ok(future) => Ok(future),
+            Err(error) => Err(error.downcast()?),
+        },))
     })?;
     linker.allow_shadowing(false);
     cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;

@@ -93,9 +93,10 @@ impl Tool {
 fn pip(environment: &Environment) -> Tool {
     let mut tool = Tool::default();
     let named = environment.get("PIP_CONFIG_FILE").map(PathBuf::from);
-    // Strongest last.
+    // Strongest last. For pip this one name means no file at all.
+    let others = named.as_deref().is_none_or(|named| named != Path::new("/dev/null"));
     let files = ["/etc/xdg/pip/pip.conf", "/etc/pip.conf"].map(PathBuf::from).into_iter();
-    let files = files.chain(at_home(environment, &[".pip/pip.conf", ".config/pip/pip.conf"])).chain(named);
+    let files = files.chain(at_home(environment, &[".pip/pip.conf", ".config/pip/pip.conf"])).filter(|_| others).chain(named);
     for (key, value) in files.filter_map(|file| fs::read_to_string(file).ok()).flat_map(|text| pip_settings(&text)) {
         match key.as_str() {
             "index-url" => tool.index = words(&value).pop(),
@@ -203,7 +204,12 @@ mod tests {
     use super::*;
 
     fn reached(pairs: &[(&str, &str)]) -> Vec<String> {
-        Indexes::new(&Environment::from_pairs(pairs.iter().copied()), &Endpoints::default(), &NetworkChoice::Nobody).network.reached()
+        // Whatever the machine has in its own files.
+        let without_files = [("PIP_CONFIG_FILE", "/dev/null"), ("UV_CONFIG_FILE", "/dev/null")];
+        let without_files = without_files.iter().filter(|_| !pairs.iter().any(|(name, _)| *name == "HOME"));
+        Indexes::new(&Environment::from_pairs(without_files.chain(pairs).copied()), &Endpoints::default(), &NetworkChoice::Nobody)
+            .network
+            .reached()
     }
 
     const DEFAULT: [&str; 2] = ["files.pythonhosted.org", "pypi.org"];

@@ -169,7 +169,8 @@ impl Helper {
         self.process.wait().is_ok_and(|status| status.code() == Some(1))
     }
 
-    fn pid(&self) -> Pid {
+    /// Its number.
+    pub(super) fn pid(&self) -> Pid {
         Pid::from_child(&self.process)
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
+    group,
     helper::Kind,
     interpreter::{Needs, needs},
     options::StartOptions,
@@ -136,6 +137,12 @@ impl Launcher {
             Arc::new(known.unwrap_or_else(|| self.prove_again()))
         };
         Arc::clone(self.proof.get_or_init(find))
+    }
+
+    /// Whether a limit on memory holds for all processes of a command together on this machine, and not only for each of them.
+    #[must_use]
+    pub fn bounds_trees(&self) -> bool {
+        group::is_there()
     }
 
     /// The same, found out anew whatever is remembered, which the answer replaces.

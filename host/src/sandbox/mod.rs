@@ -8,13 +8,14 @@
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher and shows the proof.
-//! Read in order: options, launcher, start, input, helper, spare, child, warden, pump, stream, buffers, wire, encoding, error, proc,
+//! Read in order: options, launcher, start, input, helper, group, spare, child, warden, pump, stream, buffers, wire, encoding, error, proc,
 //! interpreter, proof, then the supervisor's side.
 
 mod buffers;
 mod child;
 mod encoding;
 mod error;
+mod group;
 mod helper;
 mod input;
 mod interpreter;

@@ -1,6 +1,7 @@
 //! The start of one command, by a thread that may wait.
 
 use std::{
+    fmt::Write as _,
     io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use super::{
     child::{Child, Exit, Wishes},
     error::{SpawnError, failed},
+    group::Group,
     helper::{Helper, Kind},
     input,
     options::{StartOptions, Stdin},
@@ -24,7 +26,7 @@ use super::{
     warden::{Limits, Warden},
     wire::{Launch, Report, Step, shown},
 };
-use crate::policy::{Level, StartProcess};
+use crate::policy::{ChildLimits, Confinement, Level, StartProcess};
 
 /// A process, and how it is started.
 pub(super) struct Placed {
@@ -66,12 +68,18 @@ pub(super) fn start(
     let kind = Kind::of(level, &process.confinement);
     let spare = spares.of(kind).take();
     let mut supervisor = spare.map_or_else(|| Helper::start(helper, Kind::Any), Ok).map_err(failed("start the supervisor"))?;
+    let mut group = limits(&process.confinement).and_then(Group::make);
     let launch = Launch { process, shares_terminal, level, program };
     let streams = [child_stdin, child_stdout, child_stderr];
+    if group.as_ref().is_some_and(|group| group.take(supervisor.pid()).is_err()) {
+        // Not allowed here after all: each process has the limit for itself.
+        group = None;
+    }
     let mut report = supervisor.launch(&launch, &streams);
     if report.as_ref().is_err_and(is_gone) && helper != program_itself && supervisor.is_of_another_build() {
         // Left there by an earlier build or installation. This very program always fits.
         supervisor = Helper::start(program_itself, Kind::Any).map_err(failed("start the supervisor"))?;
+        group = group.filter(|group| group.take(supervisor.pid()).is_ok());
         report = supervisor.launch(&launch, &streams);
     }
     drop(streams);
@@ -86,7 +94,7 @@ pub(super) fn start(
     };
     let warden = Warden::new(supervisor, pid, Arc::clone(&wishes), Limits { deadline, grace });
     let (told, exit) = watch::channel(None);
-    let following = Following { warden, pump, tree_is_gone, told };
+    let following = Following { warden, pump, tree_is_gone, told, group };
     Ok(Started { child: Child::new(pid, launch.level, wishes, exit, way_out), following })
 }
 
@@ -102,12 +110,18 @@ pub(super) struct Following {
     pump: JoinHandle<[Count; 2]>,
     tree_is_gone: OwnedFd,
     told: watch::Sender<Option<Exit>>,
+    group: Option<Group>,
 }
 
 impl Following {
     /// Follow it to its end, and tell everybody who waits for that.
     pub(super) fn follow(self) -> Exit {
-        let (exit, mut supervisor) = self.warden.follow(self.pump, &self.tree_is_gone);
+        let (mut exit, mut supervisor) = self.warden.follow(self.pump, &self.tree_is_gone);
+        let ended = self.group.as_ref().map_or(0, Group::ended_for_memory);
+        if ended > 0 {
+            let processes = if ended == 1 { "process" } else { "processes" };
+            let _ = write!(exit.ending.evidence, "; the kernel ended {ended} {processes} of it at the limit on memory");
+        }
         self.told.send_replace(Some(exit.clone()));
         supervisor.reap();
         exit
@@ -121,6 +135,14 @@ impl Started {
         let exit = following.follow();
         drop(child);
         exit
+    }
+}
+
+/// What a strict process may use up.
+const fn limits(confinement: &Confinement) -> Option<&ChildLimits> {
+    match confinement {
+        Confinement::Strict(view) => Some(&view.limits),
+        Confinement::Own => None,
     }
 }
 

@@ -12,7 +12,7 @@ use worldflux::{
 
 use super::world::world;
 use crate::{
-    kit::{order, run},
+    kit::{launcher, order, run},
     tidy::{census, settle},
 };
 
@@ -90,6 +90,35 @@ attempt(fill)
     assert_eq!(output.stdout(), "EFBIG\nno memory\n", "and the last one is ended by a signal");
     assert_eq!(output.exit.ending.kind, EndKind::Signalled { signal: 25 });
     assert!(fs::metadata(world.work.join("long")).unwrap().len() <= 2 << 20);
+}
+
+#[test]
+fn a_limit_on_memory_is_for_all_processes_together_where_the_machine_can_do_that() {
+    let world = world();
+    // Each of them alone stays well below the limit.
+    let script = "
+def hold():
+    kept = b'x' * (60 << 20)
+    time.sleep(1000)
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        hold()
+    children.append(child)
+if together:
+    os.waitpid(-1, 0)
+    print('one was ended')
+else:
+    time.sleep(1)
+    print(os.waitpid(-1, os.WNOHANG))
+";
+    let together = launcher().bounds_trees();
+    let mut order = world.python(&format!("together = {}\n{script}", if together { "True" } else { "False" }));
+    order.limits = Resources { memory: Some(Bytes::mebi(150)), ..Resources::default() };
+    let output = run(order.output(|_| ()));
+    assert_eq!(output.stdout(), if together { "one was ended\n" } else { "(0, 0)\n" });
+    assert_eq!(output.exit.ending.evidence.contains("of it at the limit on memory"), together, "{}", output.exit.ending.evidence);
 }
 
 #[test]

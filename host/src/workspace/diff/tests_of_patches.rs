@@ -14,7 +14,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{tests::Pair, *};
+use super::tests::Pair;
 use crate::workspace::{Node, RelativePath, Root, Selection, Tree, WorkspaceError};
 
 /// What is in a folder but for empty folders, which git does not know.
