@@ -1,12 +1,15 @@
 //! What the record of a run tells about its plugin.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use serde_json::Value;
 
 use crate::{
     guests::guest,
-    kit::{Place, text},
+    kit::{Place, answer, text},
 };
 
 /// A run of `rogue` that is allowed to start `true`, starts it, and tries what it is not allowed.
@@ -40,6 +43,39 @@ fn a_person_reads_what_a_plugin_did_and_was_denied() {
     assert_eq!(text(&json, "/did/denied/0/cure"), "worldflux plugin grant rogue --program sleep");
     assert_eq!(json.pointer("/record/whole"), Some(&Value::Bool(true)));
     assert!(json["never_used"].as_array().unwrap().contains(&"--program echo".into()));
+}
+
+/// PR03
+#[test]
+fn a_granted_program_that_was_replaced_is_not_started_until_it_is_granted_again() {
+    let place = Place::new();
+    let tool = place.write("tools/echo", "#!/bin/sh\necho granted\n");
+    fs::set_permissions(&tool, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tool.parent().unwrap().display());
+    let type_in = |line: &[&str]| answer(place.command(line).env("PATH", &path));
+    type_in(&["plugin", "add", guest("rogue").to_str().unwrap(), "--command", "--program", "echo"]).expect(0);
+    let workspace = place.work().join("workspace");
+    fs::create_dir(&workspace).unwrap();
+    let line = ["run", "--runtime", "rogue", "--workspace", workspace.to_str().unwrap(), "--set", "doctor=output:echo", "--", "true"];
+    let story = || {
+        type_in(&line);
+        type_in(&["plugin", "audit", "--json"]).expect(0).json()
+    };
+    let (granted, denied) = ("/did/ran/0", "/did/denied/0");
+    let told = story();
+    assert!(told.pointer(granted).is_some() && told.pointer(denied).is_none(), "{told}");
+    let shown = type_in(&["plugin", "grants"]).expect(0);
+    assert!(shown.text().contains(&format!("which is {} with digest", tool.display())), "{}", shown.text());
+
+    fs::write(&tool, "#!/bin/sh\necho another\n").unwrap();
+    let told = story();
+    let said = serde_json::to_string(&told).unwrap();
+    assert!(said.contains("is not what it was when it was granted"), "{said}");
+    assert!(said.contains("worldflux plugin grant rogue --program echo"), "{said}");
+
+    type_in(&["plugin", "grant", "rogue", "--program", "echo"]).expect(0);
+    let told = story();
+    assert!(!serde_json::to_string(&told).unwrap().contains("is not what it was"), "{told}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, user_file::UserFile};
 use crate::{
     names::{Digest, Moment, RuntimeName},
-    policy::{Access, Device, FolderName, Grants, HttpGrant, Level, ProgramName, Resources, SecretName, SecretUse, check_variable},
+    policy::{Access, Device, FolderName, Grants, HttpGrant, Level, ProgramName, Resources, SecretName, SecretUse, Tool, check_variable},
 };
 
 const FILE: UserFile = UserFile { name: "grants.toml", what: "the grants" };
@@ -109,20 +109,22 @@ struct Entry {
     level: Option<Level>,
     #[serde(default)]
     resources: Resources,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tools: BTreeMap<ProgramName, Tool>,
 }
 
 impl From<Entry> for Granted {
     fn from(entry: Entry) -> Self {
-        let Entry { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources } = entry;
-        Self { name, granted_at, grants: Grants { command, programs, folders, http, secrets, devices, variables, resources, level } }
+        let Entry { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources, tools } = entry;
+        Self { name, granted_at, grants: Grants { command, programs, tools, folders, http, secrets, devices, variables, resources, level } }
     }
 }
 
 impl From<Granted> for Entry {
     fn from(granted: Granted) -> Self {
         let Granted { name, grants, granted_at } = granted;
-        let Grants { command, programs, folders, http, secrets, devices, variables, resources, level } = grants;
-        Self { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources }
+        let Grants { command, programs, tools, folders, http, secrets, devices, variables, resources, level } = grants;
+        Self { name, granted_at, command, programs, variables, folders, http, secrets, devices, level, resources, tools }
     }
 }
 

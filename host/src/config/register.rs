@@ -139,6 +139,7 @@ impl Register {
 fn without(mut held: Grants, less: &Grants) -> Grants {
     held.command &= !less.command;
     held.programs.retain(|name| !less.programs.contains(name));
+    held.tools.retain(|name, _| !less.programs.contains(name));
     held.http.retain(|held| !less.http.iter().any(|less| less.and(held).as_ref() == Some(held)));
     held.secrets.retain(|name, _| !less.secrets.contains_key(name));
     held.devices.retain(|device| !less.devices.contains(device));

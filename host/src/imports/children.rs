@@ -156,6 +156,11 @@ fn spawn_failure(error: &SpawnError) -> Failure {
             rule: format!("the sandbox level `{have}` of this machine shuts out every network"),
             cure: fix.clone(),
         },
+        SpawnError::Changed { program, file, cure, .. } => Cause::Denied {
+            action: format!("start program `{program}`"),
+            rule: format!("`{}` is not what it was when it was granted", file.display()),
+            cure: cure.clone(),
+        },
         SpawnError::View { .. }
         | SpawnError::Writable { .. }
         | SpawnError::OutsideView { .. }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::reach::NetworkTarget;
-use crate::names::Bytes;
+use crate::names::{Bytes, Digest};
 
 /// What a child process sees of the machine, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -107,10 +107,21 @@ pub struct View {
     /// Whether the program is a tool that was granted by its name. It is then not started from a folder in which a child can write: anything
     /// can have been put there.
     pub tool: bool,
+    /// What that tool was when it was granted. Another file is not started in its place.
+    pub known: Option<Known>,
     /// The weakest level at which it may be started.
     pub least: Least,
     /// What it may use up.
     pub limits: ChildLimits,
+}
+
+/// A tool that was looked at when it was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The digest of its file.
+    pub digest: Digest,
+    /// What a person types who wants what it is by now.
+    pub cure: String,
 }
 
 /// The network that a strict child reaches.

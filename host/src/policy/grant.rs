@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,17 @@ use super::{
     resource::{Amount, Resource, Resources},
     secret::SecretName,
 };
+use crate::names::Digest;
+
+/// What a program was when it was granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its file, without links.
+    pub file: PathBuf,
+    /// The digest of what was in it.
+    pub digest: Digest,
+}
 
 /// What the user allows the plugin of one digest. The empty value allows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +38,9 @@ pub struct Grants {
     pub command: bool,
     /// Programs, by name. The exports in which they may be used are those of the ask.
     pub programs: BTreeSet<ProgramName>,
+    /// What those programs were when they were granted, where they were there: another file under the same name is another program.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<ProgramName, Tool>,
     /// Folders of the run and of this machine.
     pub folders: BTreeMap<FolderName, Access>,
     /// Requests over HTTP.
@@ -53,6 +67,7 @@ impl Grants {
         Self {
             command: asks.command.is_some(),
             programs: asks.program.iter().map(|ask| ask.name.clone()).collect(),
+            tools: BTreeMap::new(),
             folders: asks.folder.iter().map(|ask| (ask.path.clone(), ask.access.min(ask.path.most()))).collect(),
             http: asks.http_grants(),
             secrets: asks.secrets(),
@@ -66,9 +81,10 @@ impl Grants {
     /// Both together.
     #[must_use]
     pub fn with(mut self, more: Self) -> Self {
-        let Self { command, programs, folders, http, secrets, devices, variables, resources, level } = more;
+        let Self { command, programs, tools, folders, http, secrets, devices, variables, resources, level } = more;
         self.command |= command;
         self.programs.extend(programs);
+        self.tools.extend(tools);
         self.http.extend(http);
         for (name, uses) in secrets {
             self.secrets.entry(name).or_default().extend(uses);
@@ -89,9 +105,18 @@ impl Grants {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let folder = |(name, access): (&FolderName, &Access)| Some((name.clone(), *other.folders.get(name)?.min(access)));
+        let both = |name: &ProgramName| self.programs.contains(name) && other.programs.contains(name);
         Self {
             command: self.command && other.command,
             programs: self.programs.intersection(&other.programs).cloned().collect(),
+            // What this side says of a program wins: it is the later one.
+            tools: other
+                .tools
+                .iter()
+                .chain(&self.tools)
+                .filter(|(name, _)| both(name))
+                .map(|(name, tool)| (name.clone(), tool.clone()))
+                .collect(),
             folders: self.folders.iter().filter_map(folder).collect(),
             http: http_grant::common(&self.http, &other.http),
             secrets: self.secrets_also_in(&other.secrets),
@@ -114,6 +139,12 @@ impl Grants {
         Self {
             command: self.command && asked.command,
             programs: self.programs.intersection(&asked.programs).cloned().collect(),
+            tools: self
+                .tools
+                .iter()
+                .filter(|(name, _)| asked.programs.contains(*name))
+                .map(|(name, tool)| (name.clone(), tool.clone()))
+                .collect(),
             folders: folders.collect(),
             http: http_grant::common(&self.http, &asked.http),
             secrets: self.secrets_also_in(&asked.secrets),

@@ -35,7 +35,7 @@ mod variable;
 
 pub use action::{GiveSecret, HostTool, OpenFolder, StartProcess};
 pub use ask::Asks;
-pub use confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Network, Places, Profile, View};
+pub use confinement::{ChildLimits, ChildNetwork, Confinement, Known, Least, Level, Network, Places, Profile, View};
 pub use credential::{Credential, CredentialScheme, HeaderName, SecretUse, Word};
 pub use decide::{
     CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, fetch_asset, give_secrets, host_tool, open_folder,
@@ -45,7 +45,7 @@ pub use denial::{Denial, shell_word};
 pub use device::{Device, DeviceAsk};
 pub use endpoint::{AddressRange, Endpoint, EndpointName, Endpoints, Place};
 pub use folder::{Access, Folder, FolderAsk, FolderName, MachineFolder};
-pub use grant::Grants;
+pub use grant::{Grants, Tool};
 pub use host::{Host, HostPattern};
 pub use http::{HttpAsk, HttpTarget, Method, PathPrefix, Port, Scheme};
 pub use http_grant::HttpGrant;

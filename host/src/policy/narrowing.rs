@@ -50,6 +50,7 @@ impl Grants {
             secrets,
             command: narrowing.command.unwrap_or(true),
             programs: narrowing.programs.clone().unwrap_or_else(|| self.programs.clone()),
+            tools: self.tools.clone(),
             folders: narrowing.folders.clone().unwrap_or_else(|| self.folders.clone()),
             devices: narrowing.devices.clone().unwrap_or_else(|| self.devices.clone()),
             variables: narrowing.variables.clone().unwrap_or_else(|| self.variables.clone()),

@@ -109,10 +109,11 @@ impl Reader<'_> {
         let least = Least(self.level()?);
         let processes = self.number()?;
         let (memory, file) = (self.limit()?, self.limit()?);
-        // Which hosts are reached through the proxy is for the one who serves it; a supervisor only makes the way there.
+        // Which hosts are reached through the proxy is for the one who serves it; a supervisor only makes the way there. What a tool was when it
+        // was granted has been compared by then.
         let hosts = BTreeSet::new();
         let limits = ChildLimits { processes, memory, file };
-        Ok(Confinement::Strict(View { reads, writes, gpu, network, hosts, tool, least, limits }))
+        Ok(Confinement::Strict(View { reads, writes, gpu, network, hosts, tool, known: None, least, limits }))
     }
 
     pub(super) fn paths(&mut self) -> io::Result<BTreeSet<PathBuf>> {

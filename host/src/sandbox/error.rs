@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io, path::PathBuf};
 
-use crate::policy::Level;
+use crate::{names::Digest, policy::Level};
 
 /// Why a command could not be started. Nothing of it ran.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,20 @@ pub enum SpawnError {
         /// The folder in which the command can write.
         folder: PathBuf,
     },
+    /// A granted tool is not what it was.
+    #[error("program `{program}` is not started: `{}` is not what it was when it was granted: it was {was}, and is {is}", file.display())]
+    Changed {
+        /// The name that was granted.
+        program: String,
+        /// What was found for it.
+        file: PathBuf,
+        /// The digest that its file had.
+        was: Digest,
+        /// The one that it has.
+        is: Digest,
+        /// What a person types who wants it as it is.
+        cure: String,
+    },
     /// There is such a file, but it is not executable.
     #[error("`{}` cannot be executed: it is not a file with execute permission", file.display())]
     NotExecutable {
@@ -134,6 +148,7 @@ impl SpawnError {
             Self::OutsideView { .. } => {
                 Some("grant the folder, or use the profile `own` for programs that you trust as you trust your shell".into())
             }
+            Self::Changed { cure, .. } => Some(format!("if you know why it changed, an update of the machine for example: {cure}")),
             Self::Writable { .. } => Some("put a folder of programs that only you can write first in PATH".into()),
             Self::NotFound { path: Some(_), .. } => Some("install it, or give its whole path".into()),
             Self::NotFound { path: None, .. } => Some("a path with `/` counts from the working directory of the command".into()),

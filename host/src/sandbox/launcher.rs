@@ -1,8 +1,9 @@
 //! Starts commands.
 
 use std::{
+    collections::BTreeMap,
     env,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use super::{
     error::{SpawnError, failed},
     group,
     helper::Kind,
-    interpreter::{Needs, needs},
+    interpreter::{Needs, needs, tool},
     options::StartOptions,
     proof::{self, Memory, Proof},
     spare::Spares,
@@ -25,7 +26,7 @@ use super::{
     supervisor::search_path,
     wire::{HELPER_ARGUMENT, shown},
 };
-use crate::policy::{Confinement, Level, Network, Permit, Profile, StartProcess, View};
+use crate::policy::{Confinement, Level, Network, Permit, Profile, StartProcess, Tool, View};
 
 /// Stack of a thread that only follows a child.
 const STACK: usize = 256 << 10;
@@ -137,6 +138,12 @@ impl Launcher {
             Arc::new(known.unwrap_or_else(|| self.prove_again()))
         };
         Arc::clone(self.proof.get_or_init(find))
+    }
+
+    /// What a bare name means to a program with these variables, and the digest of its file, so that another one in its place is noticed. `None`
+    /// where there is no such program.
+    pub fn tool(name: &OsStr, variables: BTreeMap<OsString, OsString>) -> Result<Option<Tool>, SpawnError> {
+        tool(name, variables)
     }
 
     /// Whether a limit on memory holds for all processes of a command together on this machine, and not only for each of them.

@@ -337,6 +337,7 @@ mod tests {
                 network,
                 hosts: [].into(),
                 tool: true,
+                known: None,
                 least: Least(Level::KernelFilter),
                 limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },
             }),

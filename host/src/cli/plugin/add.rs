@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    find::check,
+    find::{check, with_tools},
     rights::{self, not_granted},
 };
 use crate::{
@@ -31,6 +31,7 @@ pub(super) fn add(context: &Context, arguments: &AddArgs) -> Result<Exit, RunErr
         arguments.rights.grants(asks)
     };
     check(context, &name, asks, &granted)?;
+    let granted = with_tools(context, granted);
     let now = Moment::now();
     State::open(&folders.state)?.keep_component(&file.digest, file.bytes())?;
     let pinned = pin(&file, &arguments.file, now)?;

@@ -1,13 +1,14 @@
 //! The plugin that was named, and whether it can be granted what was typed.
 
-use std::path::Path;
+use std::{ffi::OsStr, path::Path};
 
 use crate::{
     cli::{context::Context, output::Mark},
     names::RuntimeName,
     plugin::PluginFile,
-    policy::{Asks, Grants, shell_word},
+    policy::{Asks, Grants, Profile, ProgramName, shell_word},
     run::RunError,
+    sandbox::Launcher,
 };
 
 pub(super) fn find(context: &Context, wanted: &str) -> Result<PluginFile, RunError> {
@@ -45,6 +46,21 @@ pub(super) fn check(context: &Context, name: &RuntimeName, asks: &Asks, grants: 
         context.output.talk(Mark::Warning, text);
     }
     Ok(())
+}
+
+/// What the programs are that are granted, as they are found now: another file under the same name is not started. One that is not here is
+/// granted by its name alone.
+pub(super) fn with_tools(context: &Context, grants: Grants) -> Grants {
+    let variables = context.environment.base(Profile::Strict);
+    let look = |name: &ProgramName| match Launcher::tool(OsStr::new(name.as_str()), variables.clone()) {
+        Ok(tool) => tool,
+        Err(error) => {
+            context.output.talk(Mark::Warning, &format!("`{name}` is granted by its name alone: {error}"));
+            None
+        }
+    };
+    let tools = grants.programs.iter().filter_map(|name| Some((name.clone(), look(name)?))).collect();
+    Grants { tools, ..grants }
 }
 
 /// Refuse a folder that is not there, or that is another than it seems.

@@ -2,7 +2,7 @@
 
 use super::{
     add::{ask_each, report},
-    find::{check, find, refused},
+    find::{check, find, refused, with_tools},
     rights::not_granted,
 };
 use crate::{
@@ -50,6 +50,7 @@ pub(super) fn grant(context: &Context, arguments: &GrantArgs) -> Result<Exit, Ru
         }
     }
     check(context, &name, asks, &grants)?;
+    let grants = with_tools(context, grants);
     let grants = Register::change(&config, |register| {
         register.grant(file.digest, &name, grants, Moment::now())?;
         Ok::<_, RunError>(register.grants().grants_for(&file.digest))

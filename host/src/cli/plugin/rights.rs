@@ -79,7 +79,10 @@ pub(in crate::cli) fn granted(grants: &Grants) -> Vec<String> {
     if grants.command {
         lines.push(COMMAND.to_owned());
     }
-    lines.extend(grants.programs.iter().map(|name| format!("to start `{name}`")));
+    lines.extend(grants.programs.iter().map(|name| match grants.tools.get(name) {
+        Some(tool) => format!("to start `{name}`, which is {} with digest {}", tool.file.display(), tool.digest.short()),
+        None => format!("to start `{name}`"),
+    }));
     lines.extend(grants.folders.iter().map(|(name, access)| folder(name, *access)));
     lines.extend(grants.http.iter().map(|grant| format!("to make requests: {grant}")));
     lines.extend(grants.secrets.iter().map(|(name, uses)| secret(name, uses)));

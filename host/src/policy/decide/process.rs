@@ -8,7 +8,7 @@ use std::{
 
 use super::super::{
     action::{HostTool, StartProcess},
-    confinement::{ChildLimits, ChildNetwork, Confinement, Least, Level, Places, Profile, View},
+    confinement::{ChildLimits, ChildNetwork, Confinement, Known, Least, Level, Places, Profile, View},
     denial::Denial,
     device::Device,
     folder::Access,
@@ -100,6 +100,7 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     if let Confinement::Strict(view) = &mut confinement {
         // What was made in the environment of the run is for the run to start; anything else has its own place on the machine.
         view.tool = is_bare;
+        view.known = if is_bare { known(rights, &request.name) } else { None };
     }
     Ok(Permit::grant(StartProcess { argv, variables, working_directory, confinement }))
 }
@@ -150,6 +151,12 @@ fn confine(rights: &Rights, wanted: Profile, places: Places, network: ChildNetwo
         hosts,
         ..View::default()
     })
+}
+
+/// What the program was when the user granted it.
+fn known(rights: &Rights, name: &str) -> Option<Known> {
+    let (name, tool) = rights.grants.tools.iter().find(|(known, _)| known.as_str() == name)?;
+    Some(Known { digest: tool.digest, cure: rights.cure(&format!("--program {name}")) })
 }
 
 /// The network of a program: the indexes that the user has configured, while a bundled plugin fills an environment.
@@ -298,6 +305,7 @@ mod tests {
             least: Least(Level::KernelFilter),
             limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
             tool: true,
+            known: None,
             network: Network::None,
             hosts: [].into(),
         };

@@ -44,7 +44,7 @@ pub fn send_request(rights: &Rights, wanted: &WantedRequest<'_>) -> Result<Permi
         let place = ask.scheme == request.scheme && ask.ports.contains(&request.port) && ask.host.matches(&request.host);
         place && ask.methods.contains(&request.method) && ask.paths.iter().any(|path| lies_below(&names, path))
     };
-    let mut denial = deny(rights, &request, "its plugin.toml does not ask for it", String::new());
+    let mut denial = None;
     for ask in rights.asks.http.iter().filter(asked) {
         let mut grants = rights.grants.http.iter().filter(|grant| {
             let HttpTarget { scheme, host, port, path } = &grant.target;
@@ -54,17 +54,17 @@ pub fn send_request(rights: &Rights, wanted: &WantedRequest<'_>) -> Result<Permi
         if grants.next().is_none() {
             let path = ask.paths.iter().find(|path| lies_below(&names, path)).cloned().unwrap_or_else(PathPrefix::root);
             let target = HttpTarget { scheme: ask.scheme, host: HostPattern::Exact(request.host.clone()), port: request.port, path };
-            denial = deny(rights, &request, "it is not granted", rights.cure(&format!("--http {target}")));
+            denial = Some(deny(rights, &request, "it is not granted", rights.cure(&format!("--http {target}"))));
             continue;
         }
         if let Some(lacking) = ask.credentials.iter().find(|credential| !may_use(rights, ask, request.port, credential)) {
             let rule = format!("the use of secret `{}` there is not granted", lacking.secret);
-            denial = deny(rights, &request, &rule, rights.cure(&format!("--secret {}", lacking.secret)));
+            denial = Some(deny(rights, &request, &rule, rights.cure(&format!("--secret {}", lacking.secret))));
             continue;
         }
         return Ok(Permit::grant(SendRequest { credentials: ask.credentials.iter().cloned().collect(), ..request }));
     }
-    Err(denial.into())
+    Err(denial.unwrap_or_else(|| deny(rights, &request, "its plugin.toml does not ask for it", String::new())).into())
 }
 
 /// Fetching a file that the user's own run file names, with its digest: over https and without a secret. Which machine may be reached is

@@ -3,11 +3,12 @@
 //!
 //! Never: opens a folder because a program lies in it. A home folder, and whatever contains it, is never a part of the answer.
 //! Callers: the launcher, before a strict start.
-//! Read in order: needs, links, python, pyenv.
+//! Read in order: needs, digest, links, python, pyenv.
 
+mod digest;
 mod links;
 mod needs;
 mod pyenv;
 mod python;
 
-pub(super) use needs::{Needs, needs};
+pub(super) use needs::{Needs, needs, tool};

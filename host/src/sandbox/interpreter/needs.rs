@@ -1,7 +1,7 @@
 //! Finds a program on this machine, and what it needs.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::Read,
@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{links::follow, pyenv, python};
+use super::{digest::digest, links::follow, pyenv, python};
 use crate::{
-    policy::{StartProcess, View},
+    policy::{Confinement, Known, StartProcess, Tool, View},
     sandbox::{
         error::SpawnError,
         supervisor::{Found, look_at, search_path},
@@ -52,8 +52,31 @@ pub(in crate::sandbox) fn needs(process: &StartProcess, view: &View) -> Result<N
     {
         return Err(SpawnError::Writable { program: shown(name), file, folder });
     }
-    search.needs.program = Some(search.program(file, DEPTH)?);
+    let file = search.program(file, DEPTH)?;
+    if let Some(Known { digest: was, cure }) = &view.known {
+        let file = real(&file);
+        let is = digest(&file)?;
+        if is != *was {
+            return Err(SpawnError::Changed { program: shown(name), file, was: *was, is, cure: cure.clone() });
+        }
+    }
+    search.needs.program = Some(file);
     Ok(search.needs)
+}
+
+/// What a bare name means to a program with these variables, with the digest of its file; `None` where there is no such program.
+pub(in crate::sandbox) fn tool(name: &OsStr, variables: BTreeMap<OsString, OsString>) -> Result<Option<Tool>, SpawnError> {
+    let (argv, working_directory) = (vec![name.to_owned()], PathBuf::from("/"));
+    let process = StartProcess { argv, variables, working_directory, confinement: Confinement::Strict(View::default()) };
+    let mut search = Search { process: &process, writes: vec![], needs: Needs::default() };
+    let Some(file) = search.find(name)? else { return Ok(None) };
+    let file = real(&search.program(file, DEPTH)?);
+    Ok(Some(Tool { digest: digest(&file)?, file }))
+}
+
+/// The file without links.
+fn real(file: &Path) -> PathBuf {
+    follow(file).last().cloned().unwrap_or_else(|| file.to_owned())
 }
 
 /// The folders in which the command can write, as they really are.
