@@ -61,7 +61,7 @@ fn a_granted_program_that_was_replaced_is_not_started_until_it_is_granted_again(
         type_in(&line);
         type_in(&["plugin", "audit", "--json"]).expect(0).json()
     };
-    let (granted, denied) = ("/did/ran/0", "/did/denied/0");
+    let (granted, denied) = ("/did/ran/things/echo during doctor", "/did/denied/0");
     let told = story();
     assert!(told.pointer(granted).is_some() && told.pointer(denied).is_none(), "{told}");
     let shown = type_in(&["plugin", "grants"]).expect(0);
@@ -69,13 +69,13 @@ fn a_granted_program_that_was_replaced_is_not_started_until_it_is_granted_again(
 
     fs::write(&tool, "#!/bin/sh\necho another\n").unwrap();
     let told = story();
-    let said = serde_json::to_string(&told).unwrap();
-    assert!(said.contains("is not what it was when it was granted"), "{said}");
-    assert!(said.contains("worldflux plugin grant rogue --program echo"), "{said}");
+    assert_eq!(text(&told, "/did/denied/0/action"), "start program `echo`");
+    assert_eq!(text(&told, "/did/denied/0/rule"), format!("`{}` is not what it was when it was granted", tool.display()));
+    assert_eq!(text(&told, "/did/denied/0/cure"), "worldflux plugin grant rogue --program echo");
 
     type_in(&["plugin", "grant", "rogue", "--program", "echo"]).expect(0);
     let told = story();
-    assert!(!serde_json::to_string(&told).unwrap().contains("is not what it was"), "{told}");
+    assert!(told.pointer(granted).is_some() && told.pointer(denied).is_none(), "{told}");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::{
     path::Path,
 };
 
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use crate::{
-    names::Export,
+    names::{Cause, Export, Failure},
     policy::{FolderName, Grants},
     store::{Body, Call, Entry},
 };
@@ -103,18 +103,26 @@ impl Deeds {
     pub(super) fn note(&mut self, entry: Entry, granted: &Grants) {
         match entry.body {
             Body::Intent(call) => self.did(&call, granted),
-            Body::Denial { call, denial } => {
-                let same = |known: &&mut Denied| known.action == denial.action && known.rule == denial.rule && known.during == call.export;
-                if let Some(known) = self.denied.iter_mut().find(same) {
-                    known.times += 1;
-                } else if self.denied.len() < KEPT {
-                    let (action, rule, cure) = (denial.action, denial.rule, denial.cure);
-                    self.denied.push(Denied { action, rule, cure, during: call.export, times: 1 });
+            Body::Denial { call, denial } => self.deny(denial.action, denial.rule, denial.cure, call.export),
+            Body::Result { outcome, .. } if outcome.get("failed").is_some() => {
+                self.failed += 1;
+                // What was granted and cannot be had: a program that was replaced since, a machine that confines too little.
+                let failure = outcome.get("failed").and_then(|failure| Failure::deserialize(failure).ok());
+                if let Some(Failure { cause: Cause::Denied { action, rule, cure }, .. }) = failure {
+                    self.deny(action, rule, cure, None);
                 }
             }
-            Body::Result { outcome, .. } if outcome.get("failed").is_some() => self.failed += 1,
             Body::Log { .. } => self.said += 1,
             _ => {}
+        }
+    }
+
+    fn deny(&mut self, action: String, rule: String, cure: String, during: Option<Export>) {
+        let same = |known: &&mut Denied| known.action == action && known.rule == rule && known.during == during;
+        if let Some(known) = self.denied.iter_mut().find(same) {
+            known.times += 1;
+        } else if self.denied.len() < KEPT {
+            self.denied.push(Denied { action, rule, cure, during, times: 1 });
         }
     }
 

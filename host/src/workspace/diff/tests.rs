@@ -71,6 +71,7 @@ fn what_was_created_deleted_and_modified_is_counted() {
         ("modified", ChangeKind::Modified, lines(2, 1)),
     ];
     assert_eq!(pair.changes(), expected.map(|(path, kind, lines)| (path.to_owned(), kind, lines)));
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method itself is for one lifetime alone")]
     let stats = pair.compare(|diff| diff.stats());
     assert_eq!(stats, Stats { created: 1, deleted: 1, modified: 1, renamed: 0, lines_added: 5, lines_removed: 3 });
 }
