@@ -84,7 +84,7 @@ impl Method for Resolve {
     type Answer = Resolved;
 
     async fn call(server: Arc<Server>, asked: ResolveParameters) -> Result<Done<Resolved>, ServeError> {
-        let value = server.session(&asked.session)?.session.resolve(&asked.value)?;
+        let value = server.session(&asked.session)?.session.resolve(&asked.value).await?;
         Ok(Resolved { value }.into())
     }
 }

@@ -113,6 +113,9 @@ pub(super) struct FaultData {
     /// What stands there, shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<String>,
+    /// The file that has the output of what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) log: Option<String>,
 }
 
 impl ServeError {
@@ -147,6 +150,7 @@ impl ServeError {
             Self::NoExecution { .. } => "no-such-execution",
             Self::Busy { .. } => "busy",
             Self::Stopping => "stopping",
+            Self::File(_) | Self::Workspace(_) => "workspace-read",
             Self::Run(error) => error.code(),
             Self::Session(error) => error.code(),
             Self::Broken(_) => "internal",
@@ -163,10 +167,15 @@ impl ServeError {
             Self::NoExecution { .. } => -32001,
             Self::NoSession(_) => -32002,
             Self::Busy { .. } | Self::Stopping => -32003,
+            Self::Run(RunError::NotOpened { .. }) => -32002,
             Self::File(_) | Self::Workspace(_) | Self::Run(_) => -32000,
-            Self::Session(error) if error.is_over() => -32002,
-            Self::Session(error) if error.is_process() => -32001,
-            Self::Session(_) => -32000,
+            Self::Session(error) => match error {
+                SessionError::NotStarted { .. } | SessionError::Input { .. } => -32001,
+                SessionError::Busy { .. } => -32003,
+                SessionError::Invalid { .. } => -32602,
+                _ if error.is_recoverable() => -32000,
+                _ => -32002,
+            },
         }
     }
 
@@ -195,10 +204,16 @@ impl From<&ServeError> for Fault {
             ServeError::NoMethod { method, .. } => (Some("method".to_owned()), Some(shortened(method))),
             ServeError::NoSession(session) => (Some("session".to_owned()), Some(session.to_string())),
             ServeError::NoExecution { execution, .. } => (Some("execution".to_owned()), Some(execution.to_string())),
+            ServeError::Session(SessionError::Invalid { field, value, .. }) => (Some((*field).to_owned()), Some(value.clone())),
+            ServeError::Run(RunError::Config(error)) => error.culprit(),
             _ => (None, None),
         };
+        let log = match error {
+            ServeError::Run(RunError::NotOpened { log: Some(log), .. }) => Some(log.to_string_lossy().into_owned()),
+            _ => None,
+        };
         let recoverable = !matches!(number, -32002) && !matches!(error, ServeError::Stopping);
-        let data = FaultData { code: error.code().to_owned(), recoverable, hint: error.hint(), field, value };
+        let data = FaultData { code: error.code().to_owned(), recoverable, hint: error.hint(), field, value, log };
         Self { code: number, message: error.to_string(), data }
     }
 }

@@ -1,11 +1,13 @@
 //! What happens to a session around its commands, told to the client.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::{data::Data, message::write_notification, outbox::Outbox};
+use super::{data::Data, message::write_notification, server::Server};
 use crate::{
     engine::{Finding, Severity},
     imports::{Talk, TalkLevel},
@@ -87,17 +89,15 @@ enum Level {
     Error,
 }
 
-/// Tell the client until nothing happens any more.
-pub(super) async fn tell(outbox: Outbox, session: RunId, mut events: mpsc::Receiver<Event>) {
+/// Go along until nothing happens any more, and tell the client where it wants to hear of it.
+pub(super) async fn tell(server: Arc<Server>, session: RunId, mut is_wanted: bool, mut events: mpsc::Receiver<Event>) {
     let mut sequence = 0;
     while let Some(event) = events.recv().await {
-        let Some(what) = Happened::of(event) else { continue };
-        let mut line = outbox.buffer();
+        let Some(what) = Happened::of(event).filter(|_| is_wanted) else { continue };
+        let mut line = server.outbox.buffer();
         write_notification(&mut line, EVENT, &EventParameters { session: session.clone(), sequence, what });
         sequence += 1;
-        if !outbox.send(line).await {
-            return;
-        }
+        is_wanted = server.say(line).await;
     }
 }
 

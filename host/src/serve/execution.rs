@@ -186,7 +186,7 @@ impl Method for Start {
         let execution = open.session.start(command).await?;
         let answer = StartedExecution { session: asked.session, execution: execution.index() };
         let output = execution.take_output();
-        let started = Arc::new(Started { execution, window: Window::new(asked.window), input: tokio::sync::Mutex::default() });
+        let started = Arc::new(Started { execution, window: Window::new(asked.window) });
         open.keep(started.clone());
         let Some(output) = output else { return Ok(answer.into()) };
         // A session that is about to close ends the command, and nobody hears from it any more.
@@ -223,7 +223,7 @@ impl Method for State {
     type Answer = StateAnswer;
 
     async fn call(server: Arc<Server>, asked: ExecutionParameters) -> Result<Done<StateAnswer>, ServeError> {
-        let state = match server.session(&asked.session)?.session.state(asked.execution) {
+        let state = match server.session(&asked.session)?.session.state(asked.execution)? {
             ExecutionState::NeverStarted => StateAnswer::NeverStarted,
             ExecutionState::Running => StateAnswer::Running,
             ExecutionState::Ended(ending) => StateAnswer::Ended { ending },
@@ -235,7 +235,7 @@ impl Method for State {
 impl Method for Kill {
     const NAME: &'static str = "execution.kill";
     const SUMMARY: &'static str = "End a command. Answers at once; harmless twice, and after the end.";
-    const ORDER: Order = Order::InTurn;
+    const ORDER: Order = Order::AtOnce;
     type Parameters = KillParameters;
     type Answer = Nothing;
 
@@ -263,7 +263,6 @@ impl Method for Write {
     async fn call(server: Arc<Server>, asked: WriteParameters) -> Result<Done<Nothing>, ServeError> {
         let open = server.session(&asked.session)?;
         let started = going(&open, asked.execution)?;
-        let _turn = started.input.lock().await;
         started.execution.write_stdin(&asked.data.0).await?;
         Ok(Nothing {}.into())
     }
@@ -273,14 +272,13 @@ impl Method for CloseStdin {
     const NAME: &'static str = "execution.close-stdin";
     const SUMMARY: &'static str =
         "End the standard input of an interactive command, after everything that was written before. Harmless twice.";
-    const ORDER: Order = Order::InTurn;
+    const ORDER: Order = Order::AtOnce;
     type Parameters = ExecutionParameters;
     type Answer = Nothing;
 
     async fn call(server: Arc<Server>, asked: ExecutionParameters) -> Result<Done<Nothing>, ServeError> {
         let open = server.session(&asked.session)?;
         if let Known::Started(started) = open.known(asked.execution)? {
-            let _turn = started.input.lock().await;
             started.execution.close_stdin().await;
         }
         Ok(Nothing {}.into())
@@ -291,7 +289,7 @@ impl Method for Acknowledge {
     const NAME: &'static str = "execution.acknowledge";
     const SUMMARY: &'static str = "Say how much streamed output the client is done with, for an execution with a window. Best sent without an \
          `id`: then there is no answer.";
-    const ORDER: Order = Order::InTurn;
+    const ORDER: Order = Order::AtOnce;
     type Parameters = AcknowledgeParameters;
     type Answer = Nothing;
 

@@ -184,9 +184,11 @@ impl Method for Read {
         let most = Bytes(asked.most_bytes.unwrap_or(CONTENTS.0).min(CONTENTS.0));
         let limits = ContentLimits { file_bytes: most, bytes: most, ..ContentLimits::default() };
         let contents = open.session.contents(asked.paths, limits).await?;
-        let files = contents.files.into_iter().map(|(path, body)| ReadFile::of(&path, body, asked.typed)).collect::<Result<_, _>>()?;
-        let skipped = contents.skipped.iter().map(ToString::to_string).collect();
-        Ok(Done::holding(ReadAnswer { files, missing: contents.missing, skipped }, turn))
+        let (found, missing, skipped) = (contents.files, contents.missing, contents.skipped);
+        let read = move || found.into_iter().map(|(path, body)| ReadFile::of(&path, body, asked.typed)).collect::<Result<_, _>>();
+        let files = blocking(Self::NAME, read).await?;
+        let skipped = skipped.iter().map(ToString::to_string).collect();
+        Ok(Done::holding(ReadAnswer { files, missing, skipped }, turn))
     }
 }
 
@@ -200,8 +202,8 @@ impl Method for Write {
     async fn call(server: Arc<Server>, asked: WriteParameters) -> Result<Done<WriteAnswer>, ServeError> {
         let open = server.session(&asked.session)?;
         let _turn = server.turn().await;
-        let files = asked.files.into_iter().enumerate().map(|(index, file)| file.meant(index, &server));
-        let placed = open.session.materialize(files.collect::<Result<_, _>>()?).await?;
+        let meant = move || asked.files.into_iter().enumerate().map(|(index, file)| file.meant(index, &server)).collect::<Result<_, _>>();
+        let placed = open.session.materialize(blocking(Self::NAME, meant).await?).await?;
         let files = placed.iter().map(|placed| WrittenFile { path: placed.path.to_string(), bytes: placed.bytes });
         Ok(WriteAnswer { files: files.collect() }.into())
     }
@@ -218,6 +220,14 @@ impl Method for Unpack {
         let unpacked = open.session.take_archive(server.path(&asked.archive)).await?;
         Ok(UnpackAnswer { members: unpacked.members, bytes: unpacked.bytes.0 }.into())
     }
+}
+
+/// Read or make sense of files, on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    method: &'static str,
+    work: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, ServeError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(ServeError::Broken(method)))
 }
 
 impl ReadFile {

@@ -35,6 +35,8 @@ pub(super) enum Order {
     /// Before any request that comes after it: input of a command comes in the order in which it was sent, also where nobody waits for the
     /// answers.
     InTurn,
+    /// The same, and done also where nothing more is begun: it is what makes others end.
+    AtOnce,
 }
 
 /// What a method answers.

@@ -34,8 +34,6 @@ pub(super) struct Started {
     pub(super) execution: Execution,
     /// How much output may be on its way to the client.
     pub(super) window: Window,
-    /// Held by whoever writes to its input: what was sent first is written first.
-    pub(super) input: tokio::sync::Mutex<()>,
 }
 
 /// What is known of an execution.

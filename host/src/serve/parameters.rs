@@ -15,7 +15,12 @@ pub(super) fn read<M: Method>(parameters: Value) -> Result<M::Parameters, ServeE
     serde_json::from_value(parameters).map_err(|error| {
         let place = kept.as_ref().and_then(place::<M>);
         let (field, value) = place.map_or((None, None), |(field, value)| (Some(field), Some(value)));
-        ServeError::Parameters { method: M::NAME, field: field.filter(|field| !field.is_empty()), value, problem: error.to_string() }
+        ServeError::Parameters {
+            method: M::NAME,
+            field: field.filter(|field| !field.is_empty()),
+            value,
+            problem: shortened(&error.to_string()),
+        }
     })
 }
 

@@ -20,8 +20,9 @@ pub(super) struct ExecutionResult {
     argv: Vec<String>,
     /// How it ended, and how that is known.
     ending: Ending,
-    /// Its exit code; where a signal ended it, that signal's number with a minus before it. Nothing where nobody knows.
-    exit_code: Option<i32>,
+    /// Its exit code; where a signal ended it, that signal's number with a minus before it, which is -9 where its time was over or somebody
+    /// killed it; -1 where nobody knows.
+    exit_code: i32,
     /// Whether it was ended because its time was over.
     timed_out: bool,
     /// What it wrote to standard output, up to the cap. Empty where it was streamed, or fetched before.
@@ -36,6 +37,9 @@ pub(super) struct ExecutionResult {
     duration_seconds: f64,
     /// The file that has its output, where one was kept.
     log: Option<String>,
+    /// What went wrong with that, where something did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 impl ExecutionResult {
@@ -53,6 +57,7 @@ impl ExecutionResult {
             stderr_truncated: executed.stderr_truncated,
             duration_seconds: executed.duration.as_secs_f64(),
             log: executed.log.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            problem: executed.problem.clone(),
         }
     }
 

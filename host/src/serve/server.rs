@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{config::Environment, names::RunId, run::Host};
 
-/// How long requests that were at work when the server ends may take to say how they ended, once every session is closed.
+/// How long a client may take to read each of the last things that are said to it when the server is about to end, and how long requests may
+/// take to end once every session is closed.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The state of the server.
@@ -45,7 +46,11 @@ pub(super) struct Server {
     heavy: Arc<Semaphore>,
     requests: AtomicUsize,
     request_bytes: AtomicU64,
+    unfinished: watch::Sender<usize>,
 }
+
+/// Something that the server does not end without.
+pub(super) struct Unfinished(watch::Sender<usize>);
 
 /// A request at work, for the limits.
 struct AtWork {
@@ -65,6 +70,7 @@ impl Server {
             heavy: Arc::new(Semaphore::new(HEAVY)),
             requests: AtomicUsize::new(0),
             request_bytes: AtomicU64::new(0),
+            unfinished: watch::Sender::new(0),
         })
     }
 
@@ -73,8 +79,7 @@ impl Server {
     pub(super) async fn lead(self: Arc<Self>, mut lines: mpsc::Receiver<Line>, stop: impl Future<Output = ()>) -> Vec<String> {
         let mut answers = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
-        let gone = self.outbox.clone();
-        let mut gone = std::pin::pin!(gone.gone());
+        let mut gone = std::pin::pin!(self.outbox.gone());
         loop {
             tokio::select! {
                 line = lines.recv(), if answers.len() < ANSWERS => match line {
@@ -87,27 +92,25 @@ impl Server {
             }
         }
         self.stopping.send_replace(true);
-        let problems = self.close_all(&mut answers).await;
+        let problems = self.close_all().await;
         // A request that waits for a command has its answer now that the command is gone. Where nobody reads it, it is not waited for.
         let last = async { while answers.join_next().await.is_some() {} };
         tokio::select! {
             _ = tokio::time::timeout(LAST_WORDS, last) => {}
-            () = &mut gone => {}
+            () = self.outbox.gone() => {}
         }
         problems
     }
 
-    /// Close every session, and those that are opened meanwhile.
-    async fn close_all(&self, answers: &mut JoinSet<()>) -> Vec<String> {
+    /// Close every session, those that are just being opened included.
+    async fn close_all(&self) -> Vec<String> {
         let mut problems = Vec::new();
         loop {
             let open: Vec<_> = std::mem::take(&mut *self.sessions()).into_values().collect();
-            if !open.is_empty() {
-                let closed = join_all(open.iter().map(|session| session.close())).await;
-                problems.extend(closed.into_iter().filter_map(Result::err).map(|error| error.to_string()));
-            } else if self.requests.load(Ordering::Acquire) == 0 || answers.is_empty() {
-                return problems;
-            } else if tokio::time::timeout(LAST_WORDS, answers.join_next()).await.is_err() {
+            let closed = join_all(open.iter().map(|session| session.close())).await;
+            problems.extend(closed.into_iter().filter_map(Result::err).map(|error| error.to_string()));
+            let _ = self.unfinished.subscribe().wait_for(|unfinished| *unfinished == 0).await;
+            if self.sessions().is_empty() {
                 return problems;
             }
         }
@@ -127,21 +130,21 @@ impl Server {
             Ok(entry) => entry,
             Err(error) => return self.refuse_request(request, error, answers),
         };
-        // Whatever comes in turn is also what ends others: it is done even where nothing else is any more.
         let work = match self.at_work(bytes) {
-            Err(error) if entry.order == Order::Any => return self.refuse_request(request, error, answers),
+            Err(error) if entry.order != Order::AtOnce => return self.refuse_request(request, error, answers),
             work => work.ok(),
         };
-        let mut doing = (entry.call)(self.clone(), request.parameters);
+        let doing = AssertUnwindSafe((entry.call)(self.clone(), request.parameters)).catch_unwind();
+        let mut doing = doing.map(|done| done.unwrap_or(Err(ServeError::Broken(entry.name)))).boxed();
         let begun = match entry.order {
             Order::Any => None,
-            Order::InTurn => (&mut doing).now_or_never(),
+            Order::InTurn | Order::AtOnce => (&mut doing).now_or_never(),
         };
         let server = self.clone();
         answers.spawn(async move {
             let answered = match begun {
                 Some(answered) => answered,
-                None => AssertUnwindSafe(doing).catch_unwind().await.unwrap_or(Err(ServeError::Broken(entry.name))),
+                None => doing.await,
             };
             drop(work);
             server.answer(request.id, answered).await;
@@ -178,10 +181,22 @@ impl Server {
                 Ok(answered) => write_result(&mut line, &id, &answered.json),
                 Err(error) => write_error(&mut line, &id, error),
             }
-            self.outbox.send(line).await;
+            self.say(line).await;
         }
         if let Ok(Answered { then: Some(then), .. }) = answered {
             tokio::spawn(then);
+        }
+    }
+
+    /// Have a line written. Waits until there is room; `false` where the client is gone, or does not read although the server is about to end.
+    pub(super) async fn say(&self, line: Vec<u8>) -> bool {
+        let enough = async {
+            self.stopped().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            sent = self.outbox.send(line) => sent,
+            () = enough => false,
         }
     }
 
@@ -210,6 +225,12 @@ impl Server {
         self.sessions().remove(id).ok_or_else(|| ServeError::NoSession(id.clone()))
     }
 
+    /// Begin something that the server does not end without: a session is opened or closed whole.
+    pub(super) fn unfinished(&self) -> Unfinished {
+        self.unfinished.send_modify(|unfinished| *unfinished += 1);
+        Unfinished(self.unfinished.clone())
+    }
+
     /// Waits until the server is about to end.
     pub(super) async fn stopped(&self) {
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
@@ -227,6 +248,12 @@ impl Server {
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, BTreeMap<RunId, Arc<Opened>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.send_modify(|unfinished| *unfinished -= 1);
     }
 }
 

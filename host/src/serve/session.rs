@@ -1,6 +1,10 @@
 //! Sessions: opened, listed, asked to end their commands, closed.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::{
+    data::Data,
     error::ServeError,
     event,
     info::Nothing,
@@ -17,6 +22,7 @@ use super::{
 };
 use crate::{
     config::{Mode, RunOverrides, RunSettings},
+    engine::Feature,
     names::RunId,
     run::{Cancel, Checkpoint, RunError, SessionOptions, SessionPlaces, SessionWorkspace},
     store::{LogFile, Manifest},
@@ -144,8 +150,8 @@ pub(super) struct SessionInfo {
     session: RunId,
     /// The runtime.
     runtime: String,
-    /// What the runtime can do: `streams`, `interactive-stdin`.
-    features: Vec<String>,
+    /// What the runtime can do.
+    features: BTreeSet<Feature>,
     /// Who it is for.
     mode: ModeName,
     /// Its workspace on this machine.
@@ -154,7 +160,13 @@ pub(super) struct SessionInfo {
     output: String,
     /// Where commands see the workspace, the assets and the output.
     places: SessionPlaces,
-    /// The logs of its preparation: the output of the setup, apart from that of any command.
+    /// What its setup wrote, the programs that made the environment included, apart from any command: at most 1 MiB of each stream.
+    setup_stdout: Data,
+    /// The same of standard error.
+    setup_stderr: Data,
+    /// Whether there was more, which the logs have.
+    setup_truncated: bool,
+    /// The logs that are complete: `build-env`, `setup-0`, `command-1`. Their paths start at the output directory.
     logs: Vec<LogFile>,
     /// What in its spec was accepted and does nothing.
     notes: Vec<String>,
@@ -183,32 +195,35 @@ impl Method for Open {
 
     async fn call(server: Arc<Server>, asked: OpenParameters) -> Result<Done<SessionInfo>, ServeError> {
         server.has_room()?;
+        let _unfinished = server.unfinished();
         let folder = asked.folder.as_deref().map_or_else(|| server.folder.clone(), |folder| server.path(folder));
         let wants_events = asked.events;
         let (overrides, mut options) = asked.meant(&folder);
         let settings = RunSettings::resolve_session(&overrides, &server.environment, &folder).map_err(RunError::from)?;
         let notes = settings.notes.clone();
-        let mut events = None;
-        if wants_events {
-            let (sender, receiver) = mpsc::channel(EVENTS);
-            options.watcher = Some(sender);
-            events = Some(tokio::spawn(event::tell(server.outbox.clone(), settings.run_id.clone(), receiver)));
-        }
+        // Its end is the end of the session, whether anybody wants to hear of it or not.
+        let (watcher, seen) = mpsc::channel(EVENTS);
+        options.watcher = Some(watcher);
+        let mut events = tokio::spawn(event::tell(server.clone(), settings.run_id.clone(), wants_events, seen));
         let opening = server.host.open_session(settings, options);
-        let session = tokio::select! {
-            session = opening => session?,
-            () = server.stopped() => return Err(ServeError::Stopping),
+        let opened = tokio::select! {
+            opened = opening => Some(opened),
+            () = server.stopped() => None,
         };
-        let open = Arc::new(Opened::new(session));
-        if let (Some(events), Some(follower)) = (events, open.follower()) {
-            // A session counts as closed when the last event was told.
+        let Some(opened) = opened else {
+            // It was given up, and cleans up after itself.
+            let _ = (&mut events).await;
+            return Err(ServeError::Stopping);
+        };
+        let open = Arc::new(Opened::new(opened?));
+        if let Some(follower) = open.follower() {
             tokio::spawn(async move {
                 let _ = events.await;
                 drop(follower);
             });
         }
         server.keep(open.clone());
-        Ok(SessionInfo::of(&open, notes).into())
+        Ok(SessionInfo::of(&open, notes).await?.into())
     }
 }
 
@@ -219,7 +234,7 @@ impl Method for Info {
     type Answer = SessionInfo;
 
     async fn call(server: Arc<Server>, asked: SessionParameters) -> Result<Done<SessionInfo>, ServeError> {
-        Ok(SessionInfo::of(&*server.session(&asked.session)?, vec![]).into())
+        Ok(SessionInfo::of(&*server.session(&asked.session)?, vec![]).await?.into())
     }
 }
 
@@ -237,7 +252,7 @@ impl Method for List {
 impl Method for Stop {
     const NAME: &'static str = "session.stop";
     const SUMMARY: &'static str = "End every command of a session. The session goes on.";
-    const ORDER: Order = Order::InTurn;
+    const ORDER: Order = Order::AtOnce;
     type Parameters = StopParameters;
     type Answer = Nothing;
 
@@ -255,6 +270,7 @@ impl Method for Close {
     type Answer = Closed;
 
     async fn call(server: Arc<Server>, asked: SessionParameters) -> Result<Done<Closed>, ServeError> {
+        let _unfinished = server.unfinished();
         let manifest = server.forget(&asked.session)?.close().await?;
         Ok(Closed { manifest }.into())
     }
@@ -308,21 +324,25 @@ impl OpenParameters {
 }
 
 impl SessionInfo {
-    fn of(open: &Opened, notes: Vec<String>) -> Self {
+    async fn of(open: &Opened, notes: Vec<String>) -> Result<Self, ServeError> {
         let session = &open.session;
-        Self {
+        let setup = session.setup_output();
+        Ok(Self {
             session: session.id().clone(),
             runtime: session.runtime().to_string(),
-            features: session.features().iter().map(ToString::to_string).collect(),
+            features: session.features().clone(),
             mode: match session.mode() {
                 Mode::Agent => ModeName::Agent,
                 Mode::Evaluation => ModeName::Evaluation,
             },
             workspace: session.workspace().to_string_lossy().into_owned(),
             output: session.output().to_string_lossy().into_owned(),
-            places: session.places(),
-            logs: session.logs(),
+            places: session.places().clone(),
+            setup_stdout: Data(setup.stdout.into()),
+            setup_stderr: Data(setup.stderr.into()),
+            setup_truncated: setup.truncated,
+            logs: session.logs().await?,
             notes,
-        }
+        })
     }
 }

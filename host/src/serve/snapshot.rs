@@ -45,8 +45,8 @@ pub(super) struct SnapshotAnswer {
 /// What a reset went back to before.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UpdateAnswer {
-    /// The snapshot before this one.
-    previous: Digest,
+    /// The snapshot before this one; nothing where there was none.
+    previous: Option<Digest>,
 }
 
 /// Two snapshots of a session.

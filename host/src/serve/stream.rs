@@ -83,7 +83,7 @@ pub(super) async fn follow(server: Arc<Server>, open: Arc<Opened>, started: Arc<
     open.fetched(result.clone());
     let mut line = server.outbox.buffer();
     write_notification(&mut line, ENDED, &EndedParameters { sequence, complete, result });
-    server.outbox.send(line).await;
+    server.say(line).await;
     drop(follower);
 }
 

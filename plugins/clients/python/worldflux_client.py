@@ -142,7 +142,7 @@ def _failure(error: Mapping[str, Any]) -> Failure:
     code = data.get("code", "")
     kinds: Dict[int, Callable[..., Failure]] = {-32001: ProcessError, -32002: SessionError, -32003: BusyError}
     kind = kinds.get(number, Failure)
-    if number <= -32600:
+    if -32700 <= number <= -32600 and number != -32603:
         kind = RequestError
     elif code == "workspace-read":
         kind = FileReadError
@@ -172,8 +172,8 @@ class Result:
     argv: Tuple[str, ...]
     how: str
     """`exited`, `signalled`, `timed-out`, `killed`, `preempted` or `lost`."""
-    exit_code: Optional[int]
-    """The exit code; minus the number of the signal that ended it; `None` where nobody knows."""
+    exit_code: int
+    """The exit code; minus the number of the signal that ended it, -9 where its time was over or it was killed; -1 where nobody knows."""
     timed_out: bool
     stdout_bytes: bytes
     stderr_bytes: bytes
@@ -623,6 +623,8 @@ class Session:
         places = info["places"]
         self.places = Places(places["workspace"], places.get("assets"), places.get("output"))
         self.notes: List[str] = list(info["notes"])
+        self.setup_stdout = _to_bytes(info["setup_stdout"]).decode("utf-8", "replace")
+        self.setup_stderr = _to_bytes(info["setup_stderr"]).decode("utf-8", "replace")
         self._manifest: Optional[Dict[str, Any]] = None
         self._closing = threading.Lock()
 
@@ -639,7 +641,7 @@ class Session:
     def setup_logs(self) -> Dict[str, Path]:
         """The logs of the preparation by name, apart from what any command prints."""
         logs = self._call("session.info")["logs"]
-        return {log["name"]: self.output / log["path"] for log in logs}
+        return {log["name"]: self.output / log["path"] for log in logs if not log["name"].startswith("command")}
 
     def close(self) -> Dict[str, Any]:
         """End every command, clean up, and answer with the manifest. The second time it answers the same."""
@@ -801,9 +803,10 @@ class Session:
         """Remember what the workspace holds; equal content has the equal digest. Forgotten with the session."""
         return str(self._call("snapshot.take")["snapshot"])
 
-    def update_snapshot(self) -> str:
-        """Let `reset` go back to what the workspace holds now, and answer what it went back to before."""
-        return str(self._call("snapshot.update")["previous"])
+    def update_snapshot(self) -> Optional[str]:
+        """Let `reset` go back to what the workspace holds now, and answer what it went back to before, if anything."""
+        previous = self._call("snapshot.update")["previous"]
+        return str(previous) if previous is not None else None
 
     def reset(self) -> None:
         """Make the workspace what it was at the beginning, or at the last checkpoint or `update_snapshot`."""
