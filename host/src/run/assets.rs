@@ -99,7 +99,7 @@ impl Host {
     /// Put one asset into `target`, in place of what is there.
     pub(super) async fn place_asset(&self, asset: &Asset, target: &Root, rights: &Rights, held: &Held) -> Result<(), RunError> {
         match &asset.source {
-            AssetSource::File(_) | AssetSource::Folder(_) => asset.place(target)?,
+            AssetSource::File(_) | AssetSource::Folder(_) | AssetSource::Archive(_) => asset.place(target)?,
             AssetSource::Url(url) => {
                 let (cache, name) = self.fetched(asset, url).await?;
                 asset.place_file(&cache, &name, target)?;
