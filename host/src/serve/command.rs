@@ -76,14 +76,14 @@ enum NoLimit {
 impl Command {
     /// What is meant.
     pub(super) fn meant(self, method: &'static str, server: &Server) -> Result<SessionCommand, ServeError> {
-        let wrong = |field: &str, value: String, problem: &str| ServeError::parameter(method, &format!("command.{field}"), value, problem);
+        let wrong = |field: &str, value: String, problem: &str| ServeError::parameter(method, &format!("command.{field}"), &value, problem);
         let line = match (self.argv, self.shell) {
             (Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => CommandLine::Argv(argv),
             (Some(argv), None) => return Err(wrong("argv", format!("{argv:?}"), "a program and its arguments")),
             (None, Some(line)) => CommandLine::Shell(line),
             (argv, shell) => {
                 let value = format!("{argv:?} and {shell:?}");
-                return Err(ServeError::parameter(method, "command", value, "it has either `argv` or `shell`"));
+                return Err(ServeError::parameter(method, "command", &value, "it has either `argv` or `shell`"));
             }
         };
         let working_folder = match self.folder.as_deref() {

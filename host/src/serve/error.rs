@@ -120,8 +120,8 @@ pub(super) struct FaultData {
 
 impl ServeError {
     /// A parameter that is understood and cannot be meant.
-    pub(super) fn parameter(method: &'static str, field: &str, value: impl ToString, problem: impl Into<String>) -> Self {
-        Self::Parameters { method, field: Some(field.into()), value: Some(shortened(&value.to_string())), problem: problem.into() }
+    pub(super) fn parameter(method: &'static str, field: &str, value: &str, problem: impl Into<String>) -> Self {
+        Self::Parameters { method, field: Some(field.into()), value: Some(shortened(value)), problem: problem.into() }
     }
 
     /// Too many requests.
@@ -165,9 +165,8 @@ impl ServeError {
             Self::Parameters { .. } => -32602,
             Self::Broken(_) => -32603,
             Self::NoExecution { .. } => -32001,
-            Self::NoSession(_) => -32002,
             Self::Busy { .. } | Self::Stopping => -32003,
-            Self::Run(RunError::NotOpened { .. }) => -32002,
+            Self::NoSession(_) | Self::Run(RunError::NotOpened { .. }) => -32002,
             Self::File(_) | Self::Workspace(_) | Self::Run(_) => -32000,
             Self::Session(error) => match error {
                 SessionError::NotStarted { .. } | SessionError::Input { .. } => -32001,

@@ -174,7 +174,7 @@ impl Method for Start {
 
     async fn call(server: Arc<Server>, asked: StartParameters) -> Result<Done<StartedExecution>, ServeError> {
         if asked.window == Some(0) {
-            return Err(ServeError::parameter(Self::NAME, "window", 0, "at least 1 byte"));
+            return Err(ServeError::parameter(Self::NAME, "window", "0", "at least 1 byte"));
         }
         let open = server.session(&asked.session)?;
         open.has_room()?;

@@ -39,6 +39,3 @@ pub(super) const SESSIONS: usize = 1_024;
 
 /// What one read of files may answer with, and what is read where the client does not say how much it wants.
 pub(super) const CONTENTS: Bytes = Bytes::mebi(64);
-
-/// Text of patches in the document of a comparison, where the client does not say how much it wants, and at most.
-pub(super) const PATCHES: Bytes = Bytes::mebi(64);

@@ -40,7 +40,7 @@ fn place<M: Method>(parameters: &Value) -> Option<(String, String)> {
     let validator = jsonschema::draft202012::new(&schema.to_value()).ok()?;
     let error = validator.iter_errors(parameters).max_by_key(|error| error.instance_path().as_str().len())?;
     let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-    let value = match error.instance() {
+    let value = match &**error.instance() {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };

@@ -210,8 +210,11 @@ impl Server {
         self.sessions().keys().cloned().collect()
     }
 
-    /// Whether there may be one session more.
-    pub(super) fn has_room(&self) -> Result<(), ServeError> {
+    /// Whether there may be one session more. Asked by what is [`Unfinished`] already, so that none is opened behind the back of the end.
+    pub(super) fn may_open(&self) -> Result<(), ServeError> {
+        if *self.stopping.borrow() {
+            return Err(ServeError::Stopping);
+        }
         if self.sessions().len() < SESSIONS { Ok(()) } else { Err(ServeError::too_many_sessions()) }
     }
 

@@ -194,8 +194,8 @@ impl Method for Open {
     type Answer = SessionInfo;
 
     async fn call(server: Arc<Server>, asked: OpenParameters) -> Result<Done<SessionInfo>, ServeError> {
-        server.has_room()?;
         let _unfinished = server.unfinished();
+        server.may_open()?;
         let folder = asked.folder.as_deref().map_or_else(|| server.folder.clone(), |folder| server.path(folder));
         let wants_events = asked.events;
         let (overrides, mut options) = asked.meant(&folder);
