@@ -44,7 +44,7 @@ async fn commands_of_one_session_run_at_the_same_time_where_the_runtime_can() {
 async fn a_runtime_that_cannot_says_so_and_what_runs_is_left_alone() {
     let place = Place::new();
     let plugin = guest("bare");
-    let (status, said) = place.types(&["plugin", "add", plugin.to_str().unwrap(), "--yes"]);
+    let (status, said) = place.types(&["plugin", "add", plugin.to_str().unwrap(), "--command", "--folder", "/output=read"]);
     assert_eq!(status, 0, "{said}");
     let overrides = RunOverrides { runtime: Some("bare".into()), ..RunOverrides::default() };
     let session = place.host().open_session(place.settings_with(&overrides), fresh()).await.unwrap();

@@ -136,6 +136,8 @@ async fn an_archive_that_is_no_asset_keeps_the_session_from_being_opened() {
         assert!(error.to_string().starts_with("asset `x`: ") && error.to_string().contains(complaint), "{archive}: {error}");
     }
     assert!(!place.project().join("out").exists());
+    let runs = fs::read_dir(place.state().join("runs")).unwrap();
+    assert!(runs.into_iter().all(|run| !run.unwrap().path().join("workspace").exists()), "and nothing is left of it");
 }
 
 /// F100, F110, F114, F204

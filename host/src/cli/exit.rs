@@ -103,7 +103,11 @@ impl Exit {
     /// What a finished run means for whoever called.
     #[must_use]
     pub const fn of_manifest(manifest: &Manifest) -> Self {
-        match (manifest.status, manifest.reason.code) {
+        Self::of_end(manifest.status, manifest.reason.code)
+    }
+
+    const fn of_end(status: RunStatus, reason: ReasonCode) -> Self {
+        match (status, reason) {
             (RunStatus::Succeeded, _) => Self::Ok,
             (_, ReasonCode::Denied) => Self::Denied,
             (_, ReasonCode::PluginFault) => Self::PluginFault,
@@ -156,6 +160,7 @@ impl Exit {
             RunError::Call { cause: CallError::Refused(_), .. } => Self::Backend,
             RunError::Call { .. } => Self::PluginFault,
             RunError::Store(error) => Self::of_store(error),
+            RunError::NotOpened { status, reason, .. } => Self::of_end(*status, *reason),
         }
     }
 

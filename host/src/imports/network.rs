@@ -71,7 +71,10 @@ impl Proxies {
         let over = child.over();
         // A proxy that cannot be served leaves the child without a network, which shows there.
         let served = async move { drop(proxy.serve(listener, over).await) };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(served);
+        let mut proxies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are closed are forgotten: a run may start any number of children.
+        while proxies.try_join_next().is_some() {}
+        proxies.spawn(served);
     }
 
     /// Wait until the proxies of all children that have ended are closed, and everything about them is written down.

@@ -9,7 +9,7 @@ use crate::{
     plugin::PluginError,
     policy::Level,
     secrets::SecretError,
-    store::{ReasonCode, StoreError},
+    store::{ReasonCode, RunStatus, StoreError},
     workspace::WorkspaceError,
 };
 
@@ -108,6 +108,8 @@ pub enum RunError {
     NotOpened {
         /// The session.
         run: RunId,
+        /// What became of it.
+        status: RunStatus,
         /// Why, for programs.
         reason: ReasonCode,
         /// Why, for people.

@@ -47,6 +47,8 @@ pub(super) struct Backlog {
     rows: Mutex<BTreeMap<u32, (ExecutionRow, bool)>>,
     changed: Notify,
     over: AtomicBool,
+    /// Held while something is written: who comes to the end waits for who came before.
+    writing: Mutex<()>,
 }
 
 impl Rows {
@@ -140,6 +142,7 @@ impl Backlog {
 
     /// Write down what is not.
     pub(super) fn write(&self, state: &State) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let changed: Vec<_> = {
             let mut rows = self.rows();
             let changed = rows.values_mut().filter(|(_, changed)| *changed).map(|(row, changed)| {

@@ -168,11 +168,17 @@ impl Story {
         let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
         let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
         let held = Arc::new(host.hold(&resolved.rights).await?);
-        let prepared = super::prepare::prepare(&host, &mut settings, own, &resolved, &held)?;
-        host.bring_assets(&settings, &prepared.folders, &resolved.rights, &held).await?;
+        let mut prepared = super::prepare::prepare(&host, &mut settings, own, &resolved, &held)?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
-        super::prepare::keep_question(&host, &question, &held)?;
+        let brought = host.bring_assets(&question.settings, &prepared.folders, &resolved.rights, &held).await;
+        if let Err(error) = brought.and_then(|()| super::prepare::keep_question(&host, &question, &held)) {
+            if let Some(workspace) = &mut prepared.own_workspace {
+                // It was made a moment ago, and nobody has worked in it.
+                let _ = workspace.cleanup();
+            }
+            return Err(error);
+        }
         let story = Self {
             engine: host.engine().await?,
             question,
@@ -211,7 +217,7 @@ impl Story {
         let verdict = match self.until_the_command_ends().await {
             Ok(verdict) | Err(verdict) => verdict,
         };
-        self.go_home(verdict).await
+        Box::pin(self.go_home(verdict)).await
     }
 
     /// The way home, from wherever the story is.

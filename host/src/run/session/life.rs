@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as TaskMutex, OwnedRwLockReadGuard, RwLock};
 
 use super::{
     error::SessionError,
-    execution::{Execution, ExecutionState, Progress, Shared},
+    execution::{Execution, ExecutionState, Shared},
     handle::{SessionPlaces, SetupOutput},
     memory::Memory,
 };
@@ -221,7 +221,6 @@ impl Life {
 impl Registry {
     /// The executions that go on.
     fn held(&self) -> impl Iterator<Item = &Arc<Shared>> {
-        let going_on = |execution: &&Arc<Shared>| !matches!(&*execution.progress.borrow(), Progress::Failed | Progress::Ended(_));
-        self.executions.values().filter_map(|entry| entry.held.as_ref()).filter(going_on)
+        self.executions.values().filter_map(|entry| entry.held.as_ref()).filter(|execution| !execution.is_over())
     }
 }

@@ -62,7 +62,7 @@ impl Memory {
         let objects = story.host.objects()?;
         let writer = objects.writer().map_err(SessionError::Write)?;
         let digest = writer.take(workspace(story)?, &selection(story)?).map_err(SessionError::Write)?.snapshot.digest;
-        self.know(story, |known| drop(known.passing.insert(digest)))?;
+        self.pass(story, digest)?;
         Ok(digest)
     }
 
@@ -92,7 +92,7 @@ impl Memory {
         // Held, so that nobody removes it between the look and the note.
         let _writer = objects.writer().map_err(SessionError::Write)?;
         let tree = objects.snapshot(&digest).map_err(unknown)?.tree;
-        self.know(story, |known| drop(known.passing.insert(digest)))?;
+        self.pass(story, digest)?;
         let selection = selection(story)?;
         let leftovers = if story.own_workspace.is_some() { Leftovers::Remove } else { Leftovers::KeepUnselected(&selection) };
         let restored = objects.restore(&tree, workspace(story)?, leftovers).map_err(SessionError::Write)?;
@@ -107,7 +107,7 @@ impl Memory {
             let writer = objects.writer().map_err(SessionError::Write)?;
             let source = Root::open(folder).map_err(SessionError::Read)?;
             let digest = writer.take(&source, &story.selection(folder, false)?).map_err(SessionError::Read)?.snapshot.digest;
-            self.know(story, |known| drop(known.passing.insert(digest)))?;
+            self.pass(story, digest)?;
             digest
         };
         self.restore(story, digest).map(drop)
@@ -147,13 +147,13 @@ impl Memory {
     /// The story goes home: from here on only what was handed over is kept.
     pub(super) fn hand_over(&mut self, story: &mut Story, mut verdict: Verdict) -> Verdict {
         let run = &story.question.settings.run_id;
-        self.known.passing.clear();
         if self.known != Snapshots::default() {
+            self.known.passing.clear();
             if let Err(error) = story.host.state.keep_snapshots(run, &self.known) {
                 verdict = verdict.or_incomplete(ReasonCode::HostFault, error.to_string());
             }
-            story.snapshots = Some(std::mem::take(&mut self.known));
         }
+        story.snapshots = Some(std::mem::take(&mut self.known)).filter(|known| *known != Snapshots::default());
         let archives = story.host.state.layout().archives_of(run);
         if let Ok(root) = Root::open(&archives) {
             let left = root.empty().into_iter().next().map(|left| left.why);
@@ -164,6 +164,13 @@ impl Memory {
             }
         }
         verdict
+    }
+
+    /// The session may go back to this while it goes on.
+    fn pass(&mut self, story: &Story, digest: Digest) -> Result<(), SessionError> {
+        self.know(story, |known| {
+            known.passing.insert(digest);
+        })
     }
 
     fn know(&mut self, story: &Story, change: impl FnOnce(&mut Snapshots)) -> Result<(), SessionError> {

@@ -53,9 +53,9 @@ impl Host {
     ///
     /// Needs a tokio runtime with more than one thread, since plugins compute on it.
     pub async fn open_session(self: &Arc<Self>, settings: RunSettings, options: SessionOptions) -> Result<Session, RunError> {
-        let (canceller, cancelled) = cancel::channel();
+        let (canceller, wish) = cancel::channel();
         let given_up = AskOnDrop(Some(canceller.clone()));
-        let opening = tokio::spawn(open(self.clone(), settings, options, canceller, cancelled));
+        let opening = tokio::spawn(open(self.clone(), settings, options, canceller, wish));
         let opened = match opening.await {
             Ok(opened) => opened,
             Err(error) => match error.try_into_panic() {
@@ -90,7 +90,7 @@ async fn open(
     mut settings: RunSettings,
     options: SessionOptions,
     canceller: Canceller,
-    cancelled: Cancelled,
+    wish: Cancelled,
 ) -> Result<Session, RunError> {
     let SessionOptions { workspace, variables, setup, disable_setup, resume, watcher } = options;
     settings.command.clear();
@@ -106,7 +106,7 @@ async fn open(
     let (events, seen) = mpsc::channel(EVENTS);
     let setup = Arc::new(Mutex::new(SetupOutput::default()));
     tokio::spawn(look(seen, watcher, setup.clone()));
-    let story = Story::open(host.clone(), settings, own, events, cancelled.clone()).await?;
+    let story = Story::open(host.clone(), settings, own, events, wish.clone()).await?;
     let listener = match ControlReceiver::create(&host.state, &story.question.settings.run_id) {
         Ok(control) => Some(tokio::spawn(listen(control, canceller.clone()))),
         Err(error) => {
@@ -121,15 +121,13 @@ async fn open(
             let _ = listener.await;
         }
     };
-    match make_ready(story, &workspace, resume).await {
+    match Box::pin(make_ready(story, &workspace, resume)).await {
         Ok((story, memory)) => {
             let life = life(host, story, memory, setup, canceller);
-            tokio::spawn({
-                let (life, cancelled) = (life.clone(), cancelled);
-                async move {
-                    life.watch(cancelled).await;
-                    stop_listening().await;
-                }
+            let watched = life.clone();
+            tokio::spawn(async move {
+                watched.watch(wish).await;
+                stop_listening().await;
             });
             tokio::spawn(keep_rows(life.backlog.clone(), life.host.clone()));
             Ok(Session(Arc::new(Owner { life, runtime: Handle::current() })))
@@ -146,8 +144,8 @@ async fn open(
             stop_listening().await;
             let manifest = manifest?;
             let log = failed_log(&manifest).map(|path| output.join(path));
-            let (reason, next_action) = (manifest.reason.code, manifest.reason.next_action);
-            Err(RunError::NotOpened { run, reason, message: manifest.reason.message, next_action, log })
+            let (status, reason, next_action) = (manifest.status, manifest.reason.code, manifest.reason.next_action);
+            Err(RunError::NotOpened { run, status, reason, message: manifest.reason.message, next_action, log })
         }
     }
 }

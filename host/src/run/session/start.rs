@@ -92,7 +92,7 @@ impl Drop for KillOnDrop<'_> {
 struct Prepared {
     execution: execute::Execution,
     shared: Arc<Shared>,
-    cancelled: Cancelled,
+    wish: Cancelled,
     haste: Option<Haste>,
 }
 
@@ -101,7 +101,7 @@ impl Prepared {
         let settings = &story.question.settings;
         let argv = match &command.line {
             CommandLine::Argv(words) => words.clone(),
-            CommandLine::Shell(line) => story.shell(line),
+            CommandLine::Shell(text) => story.shell(text),
         };
         check(&argv, &command)?;
         if let Some(folder) = &command.working_folder {
@@ -115,7 +115,7 @@ impl Prepared {
         variables.extend(life.added.lock().unwrap_or_else(PoisonError::into_inner).clone());
         variables.extend(command.variables);
         let (stdin, stdin_kind, input) = open_input(life, command.stdin)?;
-        let (canceller, cancelled) = cancel::channel();
+        let (canceller, wish) = cancel::channel();
         let (reader, receiver, haste) = match command.output {
             OutputMode::Buffered => (Reader::kept(), None, None),
             OutputMode::Streamed => {
@@ -143,7 +143,7 @@ impl Prepared {
             cap,
             output: Output::lazy(log, story.held.scrubber(), reader),
             label,
-            cancelled: cancelled.clone(),
+            cancelled: wish.clone(),
             rows: Rows::Behind(life.backlog.clone()),
         };
         let shared = Arc::new(Shared {
@@ -154,12 +154,12 @@ impl Prepared {
             input: TaskMutex::new(input),
             output: Mutex::new(receiver),
         });
-        Ok(Self { execution, shared, cancelled, haste })
+        Ok(Self { execution, shared, wish, haste })
     }
 
     /// From the start to the end.
     async fn live(self, life: &Life, story: &Lent, answer: oneshot::Sender<Result<(), SessionError>>) {
-        let Self { execution, shared, cancelled, haste } = self;
+        let Self { execution, shared, wish, haste } = self;
         let (deadline, grace) = (execution.deadline, execution.grace);
         let (output, label) = (execution.output.clone(), execution.label.clone());
         story.children.forget_ended();
@@ -180,7 +180,7 @@ impl Prepared {
         }
         let ended = tokio::select! {
             ended = story.follow(begun) => ended,
-            never = hurry(haste, deadline, grace, cancelled) => match never {},
+            never = hurry(haste, deadline, grace, wish) => match never {},
         };
         let Ended { ending, duration, has_log, problem } = ended;
         let problem = problem.map(|problem| problem.message);
@@ -208,8 +208,8 @@ impl Prepared {
 }
 
 /// Once the end was wanted for as long as it may take, nobody waits for a reader any more: what is still written is little. Never answers.
-async fn hurry(haste: Option<Haste>, deadline: Option<Duration>, grace: Duration, cancelled: Cancelled) -> Infallible {
-    let (mut asked, mut forced) = (cancelled.clone(), cancelled);
+async fn hurry(haste: Option<Haste>, deadline: Option<Duration>, grace: Duration, wish: Cancelled) -> Infallible {
+    let (mut asked, mut forced) = (wish.clone(), wish);
     let too_late = async {
         match deadline {
             Some(deadline) => tokio::time::sleep(deadline).await,
