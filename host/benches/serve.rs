@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     let place = tempfile::tempdir_in(folder)?;
     let mut table = Table::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let launcher = Launcher::with_supervisor(PathBuf::from(env!("CARGO_BIN_EXE_worldflux-supervisor")));
+    let launcher = Launcher::with_helper(PathBuf::from(env!("CARGO_BIN_EXE_worldflux-supervisor")));
     for (what, profile, name) in [("1,000 times true in a session", Profile::Own, "own"), ("the same, strict", Profile::Strict, "strict")] {
         if profile == Profile::Strict && launcher.proof().level != Level::Full {
             table.add_amount(what, &launcher.proof().why, "<= 2.00", false);
