@@ -42,6 +42,11 @@ recipes:
     cd tests/recipes/pendulum && python3 -m unittest
     cargo run --release --locked -- run --workspace tests/recipes/pendulum-numpy --set requirements=requirements.txt -- python3 -m unittest
 
+# Tests of the Python client, against the program that `just build` made
+[group('test')]
+client:
+    cd plugins/clients/python && python3 -m unittest
+
 # Throw bytes at one reader for a while: `just fuzz grants 60`. Needs `cargo install cargo-fuzz --locked` and a nightly toolchain
 [group('test')]
 fuzz reader seconds='60':
@@ -70,7 +75,7 @@ lint:
 pages:
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --release --locked
 
-# Write anew what is generated: the schema of the manifest, the tables in the documents
+# Write anew what is generated: the schemas of the manifest and of `worldflux serve`, the tables in the documents
 [group('gate')]
 bless:
     WORLDFLUX_BLESS=1 cargo test --release --locked --lib the_committed_schema_is_the_generated_one

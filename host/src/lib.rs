@@ -5,6 +5,7 @@
 //! | floor | rooms |
 //! |---|---|
 //! | 6 | [`cli`] |
+//! | 5 | [`serve`] |
 //! | 4 | [`run`], [`check`] |
 //! | 3 | [`plugin`], [`engine`] |
 //! | 2 | [`imports`], [`config`] |
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod run;
 pub mod sandbox;
 pub mod secrets;
+pub mod serve;
 pub mod store;
 pub mod workspace;
 

@@ -40,5 +40,6 @@ mod rights;
 mod runtimes;
 mod secret;
 mod secrets;
+mod serve;
 mod strict;
 mod verbs;

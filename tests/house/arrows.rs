@@ -7,7 +7,7 @@ use crate::sources::{File, rust};
 /// Every room, the rooms it may use, and why it may use what is not below it in the picture of `host/README.md`.
 ///
 /// The ground is `names`. 0: policy. 1: sandbox, workspace, store, egress, secrets, which do not know each other. 2: imports and config, which do not know each
-/// other. 3: plugin and engine, which do not know each other. 4: run and check, which do not know each other. 6: cli.
+/// other. 3: plugin and engine, which do not know each other. 4: run and check, which do not know each other. 5: serve. 6: cli.
 const FLOORS: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("policy", &["names"]),
@@ -23,9 +23,26 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("engine", &["names", "policy", "sandbox", "workspace", "store", "config", "imports"]),
     ("run", &["names", "policy", "sandbox", "workspace", "store", "egress", "secrets", "config", "imports", "plugin", "engine"]),
     ("check", &["names", "policy", "sandbox", "workspace", "store", "egress", "imports", "plugin", "engine"]),
+    // `engine` for how bad a finding is, `imports` for how much a line of talk matters.
+    ("serve", &["names", "workspace", "store", "config", "imports", "engine", "run"]),
     (
         "cli",
-        &["check", "names", "policy", "sandbox", "workspace", "store", "egress", "secrets", "config", "imports", "plugin", "engine", "run"],
+        &[
+            "check",
+            "serve",
+            "names",
+            "policy",
+            "sandbox",
+            "workspace",
+            "store",
+            "egress",
+            "secrets",
+            "config",
+            "imports",
+            "plugin",
+            "engine",
+            "run",
+        ],
     ),
 ];
 

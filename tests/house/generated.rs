@@ -31,7 +31,8 @@ fn exit_codes() -> String {
 
 /// Each room with the first paragraph, the `Never` and the `Callers` of its door.
 fn rooms() -> String {
-    let order = ["names", "policy", "sandbox", "workspace", "store", "imports", "config", "plugin", "engine", "run", "check", "cli"];
+    let order =
+        ["names", "policy", "sandbox", "workspace", "store", "imports", "config", "plugin", "engine", "run", "check", "serve", "cli"];
     let mut text = String::new();
     for room in order {
         let door = read(&format!("host/src/{room}/mod.rs"));

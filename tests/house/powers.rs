@@ -55,6 +55,7 @@ const POWERS: &[Power] = &[
         &[
             ("sandbox/", "a command can be given the terminal, and the supervisor finds its control socket there"),
             ("cli/prompt.rs", "reads the answer to a question"),
+            ("cli/serve.rs", "the requests of a program come there"),
             ("engine/compiler/worker.rs", "the compiler finds the component there"),
         ],
     ),

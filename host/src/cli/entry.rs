@@ -12,7 +12,7 @@ use super::{
     exit::Exit,
     kill, logs, man, manifest,
     output::Mark,
-    plugin, reap, run, runs, runtime, secret, selftest, status,
+    plugin, reap, run, runs, runtime, secret, selftest, serve, status,
 };
 use crate::run::RunError;
 
@@ -60,6 +60,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Exit, RunError> {
         Verb::Diff(arguments) => diff::show(context, &arguments),
         Verb::Reap => wait(reap::reap(context)),
         Verb::Env(arguments) => wait(environment::environments(context, arguments.verb)),
+        Verb::Serve(arguments) => serve::serve(context, &arguments),
         Verb::Runtime(arguments) => runtime::runtime(context, arguments.verb),
         Verb::Selftest(arguments) => wait(selftest::selftest(context, &arguments)),
         Verb::Doctor => wait(doctor::doctor(context)),

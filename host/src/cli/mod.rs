@@ -5,8 +5,8 @@
 //!
 //! Never: decides, starts, keeps or cleans up anything itself.
 //! Callers: main.
-//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch, quote and progress, which
-//! show it while it goes on, and detach), runs, status, logs, kill, manifest, diff, reap, environment, runtime, doctor, selftest, plugin (with prompt,
+//! Read in order: args, entry, context, supervisor, exit, output; then a file for each verb: run (with watch and progress, which
+//! show it while it goes on, and detach), runs, status, logs, kill, manifest, diff, reap, environment, serve, runtime, doctor, selftest, plugin (with prompt,
 //! which asks), endpoint, secret, completions, man.
 
 pub mod args;
@@ -27,13 +27,13 @@ mod output;
 mod plugin;
 mod progress;
 mod prompt;
-mod quote;
 mod reap;
 mod run;
 mod runs;
 mod runtime;
 mod secret;
 mod selftest;
+mod serve;
 mod status;
 mod supervisor;
 mod watch;

@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::{
     output::{Mark, Output, escape},
     progress::Progress,
-    quote,
     runtime::finding_line,
 };
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     imports::{Talk, TalkLevel},
     names::Channel,
     run::{Event, OutputSource, Step},
+    serve::append_quoted,
     store::{Manifest, RunStatus},
 };
 
@@ -175,7 +175,7 @@ impl Watcher {
             (true, Channel::Stderr) => br#"{"event":"stderr","text":""#,
         };
         self.line.extend_from_slice(begin);
-        quote::append(&mut self.line, text);
+        append_quoted(&mut self.line, text);
         self.line.extend_from_slice(br#""}"#);
         true
     }

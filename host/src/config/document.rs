@@ -73,8 +73,8 @@ impl Document {
         Ok(Self { path: path.to_owned(), text })
     }
 
-    #[cfg(test)]
-    pub(super) fn of_text(path: &str, text: &str) -> Self {
+    /// A text that was read elsewhere; its language is that of the name.
+    pub(super) fn of_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
     }
 

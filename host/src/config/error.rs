@@ -183,6 +183,22 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The key or option that is at fault, and what stands there, as far as it is one and that is known.
+    #[must_use]
+    pub fn culprit(&self) -> (Option<String>, Option<String>) {
+        let name = |subject: &Subject| match subject.origin {
+            Origin::Option(option) => option.to_owned(),
+            Origin::File { .. } => subject.key.clone(),
+        };
+        match self {
+            Self::Value { subject, found, .. } => (Some(name(subject)), Some(found.clone())),
+            Self::Refused { subject, .. } => (Some(name(subject)), None),
+            Self::UnknownKey { key, .. } | Self::MissingKey { key, .. } => (Some(key.clone()), None),
+            Self::Setting { field, .. } => (Some(field.clone()), None),
+            _ => (None, None),
+        }
+    }
+
     /// What the person can do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

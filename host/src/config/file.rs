@@ -20,6 +20,9 @@ use super::{
     narrowing::NarrowingTable, network::NETWORK,
 };
 
+/// What messages call a run file that came as text.
+const INLINE: &str = "spec.json";
+
 /// A run file that was read.
 #[derive(Debug)]
 pub(super) struct LoadedFile {
@@ -32,6 +35,8 @@ pub(super) struct LoadedFile {
     pub(super) parts: Vec<RuntimePart>,
     /// What in it was accepted and does nothing.
     pub(super) notes: Vec<String>,
+    /// Whether it lies on the disk.
+    pub(super) is_file: bool,
 }
 
 /// What a file says to one runtime.
@@ -167,6 +172,11 @@ impl LoadedFile {
         Self::of(Document::read(path, "the run file")?)
     }
 
+    /// What would stand in a run file in `folder`, as JSON.
+    pub(super) fn inline(folder: &Path, text: &str) -> Result<Self, ConfigError> {
+        Ok(Self { is_file: false, ..Self::of(Document::of_text(folder.join(INLINE), text))? })
+    }
+
     /// Understand a run file's text.
     pub(super) fn of(document: Document) -> Result<Self, ConfigError> {
         let mut table = document.table()?;
@@ -174,7 +184,7 @@ impl LoadedFile {
         let parts = take_runtime_parts(&document, table.get_mut())?;
         let run = document.convert(table, expected)?;
         let folder = document.path().parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { document, folder, run, parts, notes })
+        Ok(Self { document, folder, run, parts, notes, is_file: true })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -2,11 +2,17 @@
 
 use std::path::PathBuf;
 
-/// The options of `worldflux run`, as typed. They win over every file.
+use super::Mode;
+
+/// The options of `worldflux run`, as typed, and what a program says in their place. They win over every file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunOverrides {
     /// `--spec FILE`.
     pub spec: Option<PathBuf>,
+    /// What would stand in a run file in the current directory, as JSON; it wins over every file.
+    pub inline_spec: Option<String>,
+    /// Who the environment is for; the files say it where nothing stands here.
+    pub mode: Option<Mode>,
     /// `--runtime NAME|FILE.wasm`.
     pub runtime: Option<String>,
     /// `-- CMD...`; empty where nothing was typed.

@@ -170,7 +170,8 @@ impl RunSettings {
             paths.retain(|path| path.canonicalize().ok() != spec.canonicalize().ok());
             paths.push(spec);
         }
-        let files = paths.iter().map(|path| LoadedFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut files = paths.iter().map(|path| LoadedFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+        files.extend(overrides.inline_spec.as_ref().map(|text| LoadedFile::inline(current_directory, text)).transpose()?);
         resolve(&Sources { overrides, files: &files, environment, current_directory })
     }
 

@@ -5,7 +5,7 @@
 //!
 //! Never: reads a file or a variable, fills in a value that was not typed, prints or exits.
 //! Callers: the other files of cli.
-//! Read in order: top, global, run, runs, diff, environment, runtime, rights, plugin, endpoint, secret.
+//! Read in order: top, global, run, runs, diff, environment, serve, runtime, rights, plugin, endpoint, secret.
 
 #![allow(clippy::doc_markdown, reason = "these comments are printed as help, where a backtick around every name is noise")]
 
@@ -19,6 +19,7 @@ mod run;
 mod runs;
 mod runtime;
 mod secret;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -33,4 +34,5 @@ pub use run::RunArgs;
 pub use runs::{KillArgs, LogsArgs, ManifestArgs, ManifestVerb, StatusArgs};
 pub use runtime::{RuntimeArgs, RuntimeVerb};
 pub use secret::{SecretArgs, SecretVerb, StoreChoice};
+pub use serve::ServeArgs;
 pub use top::{Arguments, CompletionsArgs, ManArgs, SelftestArgs, Verb};

@@ -112,6 +112,8 @@ impl From<&RunArgs> for RunOverrides {
         let typed = typed.clone();
         Self {
             spec: typed.spec,
+            inline_spec: None,
+            mode: None,
             runtime: typed.runtime,
             command: typed.command,
             timeout: typed.timeout,

@@ -9,7 +9,7 @@ use clap::{
 
 use super::{
     DiffArgs, EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, SecretArgs,
-    StatusArgs,
+    ServeArgs, StatusArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -54,6 +54,8 @@ pub enum Verb {
     Reap,
     /// Show and remove the environments that are kept for later runs
     Env(EnvironmentArgs),
+    /// Let a program drive sessions: JSON-RPC 2.0 over standard input and output
+    Serve(ServeArgs),
     /// Show runtimes, and whether they can work here
     Runtime(RuntimeArgs),
     /// Check this machine, this program and every runtime

@@ -28,7 +28,7 @@ pub struct Description {
 }
 
 /// What a runtime can do beyond running one command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
     /// Output arrives while the command runs.

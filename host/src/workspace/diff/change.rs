@@ -1,5 +1,6 @@
 //! One change, and how many there are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::workspace::{Node, RelativePath};
@@ -22,7 +23,7 @@ pub struct Change {
 }
 
 /// What happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// It is new.
@@ -56,7 +57,7 @@ pub enum Lines {
 }
 
 /// How many changes there are. A renamed file that can be executed now counts as renamed alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Stats {
     /// New paths.
     pub created: usize,

@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// A comparison.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DiffDocument {
     /// The digest of the old tree; nothing for an empty folder that is no snapshot.
     pub from: Option<Digest>,
@@ -29,7 +30,7 @@ pub struct DiffDocument {
 }
 
 /// One change.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChangeDocument {
     /// Where it is.
     #[serde(flatten)]
@@ -60,7 +61,7 @@ pub struct ChangeDocument {
 }
 
 /// A path. JSON has only text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PathDocument {
     /// As text; what is no UTF-8 in it is replaced.
     pub path: String,
@@ -70,7 +71,7 @@ pub struct PathDocument {
 }
 
 /// What a path leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NodeDocument {
     /// A regular file.

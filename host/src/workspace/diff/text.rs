@@ -4,7 +4,7 @@
 const LOOKED_AT: usize = 8 << 10;
 
 /// How a text was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     /// UTF-8 (RFC 3629).

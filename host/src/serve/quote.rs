@@ -6,7 +6,7 @@
 const BLOCK: usize = 32;
 
 /// Append `text` to `line` as the inside of a JSON string, byte for byte as `serde_json` writes it.
-pub(super) fn append(line: &mut Vec<u8>, text: &str) {
+pub(crate) fn append_quoted(line: &mut Vec<u8>, text: &str) {
     line.reserve(text.len() + text.len() / 8 + BLOCK);
     let mut rest = text.as_bytes();
     while let Some(block) = rest.first_chunk::<BLOCK>() {
@@ -68,7 +68,7 @@ mod tests {
 
     fn written(text: &str) -> String {
         let mut line = vec![b'"'];
-        append(&mut line, text);
+        append_quoted(&mut line, text);
         line.push(b'"');
         String::from_utf8(line).unwrap()
     }
