@@ -32,7 +32,8 @@ pub struct Request {
 
 /// A part of the body, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
+    /// These bytes.
     Bytes(Vec<u8>),
     /// A file of one of the folders, which is sent without ever being whole in memory.
     File(PathBuf),
@@ -105,6 +106,13 @@ impl Request {
     #[must_use]
     pub fn body(mut self, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.content = vec![Content::Bytes(bytes.into())];
+        self.header("content-type", media_type)
+    }
+
+    /// These parts, one behind the other, as an archive is made of heads and files.
+    #[must_use]
+    pub fn parts(mut self, media_type: &str, content: Vec<Content>) -> Self {
+        self.content = content;
         self.header("content-type", media_type)
     }
 
