@@ -13,9 +13,11 @@ mod audit;
 #[path = "../kit/authority.rs"]
 mod authority;
 mod background;
+mod containers;
 mod crash;
 mod deadline;
 mod diff;
+mod docker;
 mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]

@@ -89,6 +89,7 @@ impl Story {
         let secrets = self.give_secrets(&mut variables)?;
         let launch = CommandLaunch {
             argv: execution.argv.iter().map(Into::into).collect(),
+            given: CommandLaunch::given(settings.variables.keys(), secrets.keys()),
             variables,
             secrets,
             working_directory: settings.workspace.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, network, index, call, installer,
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, mounts, network, index, call, installer,
 //! build, snapshot, execute, output, remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
@@ -27,6 +27,7 @@ mod finish;
 mod host;
 mod index;
 mod installer;
+mod mounts;
 mod network;
 mod output;
 mod prepare;
