@@ -16,6 +16,10 @@ pub(crate) fn build(context: &Context) -> Result<Environment, Failure> {
     for note in &shape.notes {
         log::warning(note);
     }
+    if context.folders.output.host.is_none() {
+        let failure = Failure::other("where `/output` is on this machine is not known to this plugin");
+        return Err(failure.hint("worldflux plugin grant docker --folder /output=write"));
+    }
     let image = image::ready(context, &shape)?;
     let handle = Handle::of(context);
     make(context, &handle, &shape, &image)?;

@@ -257,7 +257,8 @@ fn mounts(context: &Context, settings: &Settings) -> Result<Vec<Mounted>, Failur
             add(&folders.workspace, &settings.workdir, true, true)?;
         }
     }
-    add(&folders.output, OUTPUT, true, true)?;
+    // A plan is made before there is a place for results.
+    add(&folders.output, OUTPUT, true, false)?;
     add(&folders.assets, ASSETS, false, false)?;
     for mount in &context.specification.mounts {
         let refused = |expected: &str| Err(Failure::invalid("specification.mounts", &mount.target, expected));
