@@ -25,9 +25,11 @@ docker)
     ;;
 podman)
     # crun refuses a machine that has control groups of both versions, and a root without CAP_SYS_RESOURCE cannot raise limits.
+    files=$(ulimit -H -n)
+    [ "$files" != unlimited ] || files=1048576
     cat > "$folder/containers.conf" <<EOF
 [containers]
-default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
+default_ulimits = ["nofile=$files:$files", "nproc=20000:20000"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
