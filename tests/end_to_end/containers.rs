@@ -34,7 +34,8 @@ impl Daemon {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let pid = line.trim().strip_prefix("ready ").and_then(|pid| pid.parse().ok());
-        let pid = pid.unwrap_or_else(|| panic!("the daemon of {kind} does not start: it needs root and the packages that .ci/run installs"));
+        let pid =
+            pid.unwrap_or_else(|| panic!("the daemon of {kind} does not start: it needs root and the packages that .ci/run installs"));
         Self { folder, pid, _process: process }
     }
 

@@ -40,7 +40,8 @@ fn a_command_runs_in_a_container_and_its_results_come_home() {
 fn a_container_is_closed_unless_it_is_said_otherwise() {
     for daemon in [docker(), podman()] {
         let harbour = Harbour::new(daemon);
-        let script = "id -u; grep -E 'NoNewPrivs|CapEff|CapBnd' /proc/self/status; ls /sys/class/net; touch /bin/x 2>/dev/null || echo kept";
+        let script =
+            "id -u; grep -E 'NoNewPrivs|CapEff|CapBnd' /proc/self/status; ls /sys/class/net; touch /bin/x 2>/dev/null || echo kept";
         let told = harbour.script("closed", &[], script).expect(0);
         let lines: Vec<_> = told.text().split_whitespace().collect();
         let expected = ["1000", "CapEff:", "0000000000000000", "CapBnd:", "0000000000000000", "NoNewPrivs:", "1", "lo", "kept"];
@@ -177,7 +178,8 @@ fn much_input_and_early_output_do_not_wait_for_each_other() {
 #[test]
 fn input_is_interactive_and_output_comes_at_once() {
     let harbour = Harbour::new(docker());
-    let mut command = harbour.command("talk", &["--stdin", "-"], &["sh", "-c", "while read -r line; do echo \"heard $line\"; done; sleep 300 & exit 7"]);
+    let mut command =
+        harbour.command("talk", &["--stdin", "-"], &["sh", "-c", "while read -r line; do echo \"heard $line\"; done; sleep 300 & exit 7"]);
     command.stdin(Stdio::piped());
     let mut going = crate::kit::Going::start(&mut command);
     let mut stdin = going.process.stdin.take().unwrap();
@@ -251,7 +253,15 @@ fn a_port_leads_to_a_server_inside_and_one_in_use_is_told() {
     let harbour = Harbour::new(docker());
     let file = |port: u16| format!("runtime = 'docker'\n[environment.ports]\n{port} = 8000\n[environment.docker]\nimage = '{IMAGE}'\n");
     harbour.place.write("worldflux.toml", file(18_080));
-    let line = ["run", "--run-id", "served", "--", "sh", "-c", "echo page > /tmp/index.html; httpd -p $WORLDFLUX_LISTEN:8000 -h /tmp; echo up; sleep 600"];
+    let line = [
+        "run",
+        "--run-id",
+        "served",
+        "--",
+        "sh",
+        "-c",
+        "echo page > /tmp/index.html; httpd -p $WORLDFLUX_LISTEN:8000 -h /tmp; echo up; sleep 600",
+    ];
     let mut going = crate::kit::Going::start(&mut harbour.place.command(line));
     assert_eq!(going.line(), "up\n", "{}", going.told());
     let network = docker().pid.to_string();
@@ -295,7 +305,9 @@ fn mounts_show_what_was_opened_and_nothing_else() {
     assert_eq!(told.code, Some(2), "a link leads nowhere else: {}", told.stderr);
     harbour.place.type_in(["plugin", "grant", "docker", "--folder", &format!("{}=read", outside.display())]).expect(0);
     assert_eq!(run("granted", &format!("'/a' = '{}'", outside.display()), "cat /a/file").expect(0).text(), "outside\n");
-    for (id, mounts) in [("taken", "'/workspace/x' = 'data'"), ("above", "'/output' = 'data'"), ("inside", "'/a' = 'data'\n'/a/b' = 'data'")] {
+    for (id, mounts) in
+        [("taken", "'/workspace/x' = 'data'"), ("above", "'/output' = 'data'"), ("inside", "'/a' = 'data'\n'/a/b' = 'data'")]
+    {
         let told = run(id, mounts, "true");
         assert!(matches!(told.code, Some(2 | 14)) && told.stderr.contains("is there already"), "{id}: {:?} {}", told.code, told.stderr);
     }
@@ -308,7 +320,17 @@ fn the_specifications_of_the_older_system_are_read_as_they_are() {
     let specs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance/specs/docker-uv.yaml");
     let text = fs::read_to_string(specs).unwrap();
     harbour.place.write("env.yaml", text.replace("ghcr.io/astral-sh/uv:python3.12-trixie-slim", IMAGE));
-    let told = harbour.place.type_in(["run", "--spec", "env.yaml", "--run-id", "older", "--", "sh", "-c", "echo $UV_CACHE_DIR; pwd; ls /sys/class/net"]);
+    let told = harbour.place.type_in([
+        "run",
+        "--spec",
+        "env.yaml",
+        "--run-id",
+        "older",
+        "--",
+        "sh",
+        "-c",
+        "echo $UV_CACHE_DIR; pwd; ls /sys/class/net",
+    ]);
     let told = told.expect(0);
     assert_eq!(told.text().lines().take(2).collect::<Vec<_>>(), ["/tmp/uv-cache", "/workspace"], "{}", told.stderr);
     assert!(told.text().contains("eth0"), "it is in the network `benchmark`");
@@ -353,7 +375,12 @@ fn an_image_is_built_once_from_the_same() {
             let told = harbour.script(id, &options, "tool; cat /unique").expect(0);
             assert_eq!(told.text(), format!("tool\n{unique}\n"), "{}", told.stderr);
             let manifest = harbour.manifest(id).to_string();
-            manifest.split("\"image_id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{manifest}")).to_owned()
+            manifest
+                .split("\"image_id\":\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or_else(|| panic!("{manifest}"))
+                .to_owned()
         };
         let first = image("built", &[]);
         assert_eq!(image("again", &[]), first);
@@ -421,7 +448,8 @@ fn doctor_tells_what_the_daemon_is() {
         let harbour = Harbour::new(daemon);
         let told = harbour.place.type_in(["runtime", "doctor", "docker", "--json"]).expect(0).json();
         let findings = told.pointer("/docker/findings").and_then(Value::as_array).unwrap().clone();
-        let finding = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap_or_else(|| panic!("{check}: {findings:#?}"));
+        let finding =
+            |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap_or_else(|| panic!("{check}: {findings:#?}"));
         for check in ["daemon", "rights", "limits", "client", "disk", "gpu"] {
             assert!(!text(finding(check), "/message").is_empty());
         }

@@ -266,6 +266,7 @@ impl Attack {
             index: 0,
             argv: self.command.clone(),
             variables: BTreeMap::new(),
+            working_folder: None,
             deadline: None,
             stdin: StdinKind::Empty,
         }

@@ -28,7 +28,7 @@ pub(super) fn list(context: &Context) -> Result<Exit, RunError> {
             row.reason.to_string(),
             row.runtime.clone(),
             end,
-            shortened(&row.command.join(" ")),
+            if row.command.is_empty() { "(session)".to_owned() } else { shortened(&row.command.join(" ")) },
         ]
     };
     context.output.table(&["RUN", "STATUS", "REASON", "RUNTIME", "TOOK", "COMMAND"], &rows.iter().map(cells).collect::<Vec<_>>());

@@ -17,17 +17,21 @@ use crate::{
     workspace::{Asset, AssetSource, AssetUrl, Inside, RelativePath},
 };
 
-/// One asset, as written: exactly one of the first four says where it comes from.
+/// One asset, as written: exactly one of the first five says where it comes from.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AssetTable {
     file: Option<Spanned<String>>,
     folder: Option<Spanned<String>>,
+    archive: Option<Spanned<String>>,
     url: Option<Spanned<String>>,
     secret: Option<Spanned<String>>,
     sha256: Option<Spanned<String>>,
     save_path: Option<Spanned<String>>,
 }
+
+/// How the names of archives end.
+const SUFFIXES: [&str; 9] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.zstd"];
 
 /// Assets by name.
 pub(super) type AssetTables = BTreeMap<Spanned<String>, AssetTable>;
@@ -91,6 +95,9 @@ fn asset(file: &LoadedFile, key: &str, name: &Spanned<String>, table: &AssetTabl
     if let Some(value) = &table.folder {
         found.push(AssetSource::Folder(inside("folder", value)?));
     }
+    if let Some(value) = &table.archive {
+        found.push(AssetSource::Archive(inside("archive", value)?));
+    }
     if let Some(value) = &table.url {
         // Not shown in a complaint: it may be signed.
         let is_url = value.get_ref().strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
@@ -106,13 +113,13 @@ fn asset(file: &LoadedFile, key: &str, name: &Spanned<String>, table: &AssetTabl
         found.push(AssetSource::Secret(secret));
     }
     let (1, Some(source)) = (found.len(), found.pop()) else {
-        return Err(refuse("an asset has exactly one of `file`, `folder`, `url` and `secret`"));
+        return Err(refuse("an asset has exactly one of `file`, `folder`, `archive`, `url` and `secret`"));
     };
     let sha256 = match (&table.sha256, &source) {
         (None, AssetSource::Url(_)) => return Err(refuse("what is fetched needs a `sha256`: 64 hexadecimal digits")),
         (None, _) => None,
         (Some(_), AssetSource::Folder(_) | AssetSource::Secret(_)) => {
-            return Err(refuse("`sha256` belongs to a file or to what is fetched"));
+            return Err(refuse("`sha256` belongs to a file, to an archive or to what is fetched"));
         }
         (Some(value), _) => Some(file.text(join(key, "sha256"), value).parse(digest)?),
     };
@@ -121,9 +128,17 @@ fn asset(file: &LoadedFile, key: &str, name: &Spanned<String>, table: &AssetTabl
             .text(join(key, "save_path"), value)
             .parse(|path| path.parse::<RelativePath>().map_err(|_| "a relative path without `.`, `..` and empty names"))?,
         (None, AssetSource::File(inside) | AssetSource::Folder(inside)) => inside.path.clone(),
+        (None, AssetSource::Archive(inside)) => without_suffix(&inside.path),
         (None, _) => name.get_ref().parse().map_err(|_| refuse("its name is no file name, so it needs a `save_path`"))?,
     };
     Ok(Asset { name: name.get_ref().clone(), source, save_path, sha256 })
+}
+
+/// Where what is in an archive goes, where nobody says: beside it, under its name without what says that it is one.
+fn without_suffix(path: &RelativePath) -> RelativePath {
+    let text = path.as_text().unwrap_or_default();
+    let folder = SUFFIXES.iter().find_map(|suffix| text.strip_suffix(suffix)).and_then(|folder| folder.parse().ok());
+    folder.unwrap_or_else(|| path.clone())
 }
 
 fn digest(text: &str) -> Result<Digest, &'static str> {

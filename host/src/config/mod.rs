@@ -57,3 +57,4 @@ pub use overrides::RunOverrides;
 pub use register::Register;
 pub use runtime_settings::check_settings;
 pub use settings::{Deadline, Mode, Place, RunSettings, RuntimeChoice, Stdin};
+pub use variable::variable_fault;

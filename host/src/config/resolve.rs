@@ -37,6 +37,15 @@ const RUNTIME: &str = "local";
 const OUTPUT: &str = "outputs/{run_id}";
 
 pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigError> {
+    let settings = session_settings(sources)?;
+    let extra_arguments = extra_arguments(sources)?;
+    let mut command = command(sources)?;
+    command.extend(extra_arguments.iter().cloned());
+    Ok(RunSettings { command, extra_arguments, ..settings })
+}
+
+/// Everything but the command.
+pub(super) fn session_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigError> {
     let overrides = sources.overrides;
     let run_id = match sources.text("--run-id", overrides.run_id.as_ref(), "", |_| None) {
         Some(text) => text.parse(|id| id.parse::<RunId>().map_err(|_| RUN_ID))?,
@@ -47,10 +56,6 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         .map(|text| text.parse(client_run_id))
         .transpose()?;
     let runtime = runtime(sources)?;
-    let extra_arguments = extra_arguments(sources)?;
-    let mut command = command(sources)?;
-    command.extend(extra_arguments.iter().cloned());
-
     let home = sources.strongest().next().map_or(sources.current_directory, |file| file.folder.as_path());
     let workspace = sources.text("--workspace", overrides.workspace.as_ref(), "workspace", |file| file.workspace.as_ref());
     let workspace = workspace.map_or_else(|| Ok(home.to_owned()), |text| text.path())?;
@@ -71,8 +76,8 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
         client_run_id: client_run_id.unwrap_or_else(|| run_id.to_string()),
         run_id,
         runtime,
-        command,
-        extra_arguments,
+        command: vec![],
+        extra_arguments: vec![],
         deadline: deadline(sources)?,
         grace: grace(sources)?,
         log_limit: log_limit(sources)?,

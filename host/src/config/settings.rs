@@ -32,7 +32,7 @@ pub struct RunSettings {
     pub client_run_id: String,
     /// Where it runs.
     pub runtime: RuntimeChoice,
-    /// What runs: program and arguments, `extra_arguments` included. Never empty, and as it was typed where it was typed.
+    /// What runs: program and arguments, `extra_arguments` included, and as it was typed where it was typed. Empty for a session alone.
     pub command: Vec<String>,
     /// The arguments that were appended to the command.
     pub extra_arguments: Vec<String>,
@@ -150,6 +150,20 @@ impl RunSettings {
     /// What is meant by the built-in values, the `worldflux.toml` in `current_directory` or above, the `--spec` file and the command line;
     /// a later one wins. Reads files, changes nothing.
     pub fn resolve(overrides: &RunOverrides, environment: &Environment, current_directory: &Path) -> Result<Self, ConfigError> {
+        Self::resolve_with(overrides, environment, current_directory, resolve::run_settings)
+    }
+
+    /// The same for a session, which is told its commands later: there is none in the settings, and one that a file names is not used.
+    pub fn resolve_session(overrides: &RunOverrides, environment: &Environment, current_directory: &Path) -> Result<Self, ConfigError> {
+        Self::resolve_with(overrides, environment, current_directory, resolve::session_settings)
+    }
+
+    fn resolve_with(
+        overrides: &RunOverrides,
+        environment: &Environment,
+        current_directory: &Path,
+        resolve: impl FnOnce(&Sources<'_>) -> Result<Self, ConfigError>,
+    ) -> Result<Self, ConfigError> {
         let mut paths: Vec<_> = project_file(current_directory)?.into_iter().collect();
         if let Some(spec) = overrides.spec.as_ref().map(|spec| current_directory.join(spec)) {
             // The same file twice would be harmless for values, and would name it twice in the manifest.
@@ -157,7 +171,16 @@ impl RunSettings {
             paths.push(spec);
         }
         let files = paths.iter().map(|path| LoadedFile::read(path)).collect::<Result<Vec<_>, _>>()?;
-        resolve::run_settings(&Sources { overrides, files: &files, environment, current_directory })
+        resolve(&Sources { overrides, files: &files, environment, current_directory })
+    }
+
+    /// Work in this folder, with the sources there too unless they were somewhere else than the workspace before. Answers where the
+    /// workspace was.
+    pub fn work_in(&mut self, folder: PathBuf) -> PathBuf {
+        if self.source == self.workspace {
+            self.source.clone_from(&folder);
+        }
+        std::mem::replace(&mut self.workspace, folder)
     }
 
     /// The runtime's own settings: what the files say to `runtime`, then what was typed with `--set`.

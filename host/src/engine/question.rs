@@ -11,7 +11,7 @@ use crate::{
     names::RuntimeName,
     policy::{ChildNetwork, Folder, open_folder},
     store::ExecutionKind,
-    workspace::GuestPath,
+    workspace::{GuestPath, RelativePath},
 };
 
 /// Where a command writes its metrics, as the plugin sees it.
@@ -41,6 +41,8 @@ pub struct ExecutionRequest {
     pub argv: Vec<String>,
     /// Variables for this command.
     pub variables: BTreeMap<String, String>,
+    /// Where it runs, below the workspace.
+    pub working_folder: Option<RelativePath>,
     /// Time for it.
     pub deadline: Option<Duration>,
     /// Whether the host feeds its input; else it is empty.
@@ -54,6 +56,8 @@ pub enum StdinKind {
     Empty,
     /// The host feeds it, this many bytes if that is known.
     Host(Option<u64>),
+    /// All of it, for a runtime that runs its commands elsewhere.
+    Bytes(Vec<u8>),
 }
 
 impl Question {
@@ -177,13 +181,22 @@ impl ExecutionRequest {
             index: self.index,
             argv: self.argv.clone(),
             variables: variables(&self.variables),
-            working_directory: Folder::Workspace.guest_path().to_owned(),
+            working_directory: self.working_directory(),
             deadline: self.deadline.map(millis),
-            stdin: match self.stdin {
+            stdin: match &self.stdin {
                 StdinKind::Empty => answers::Stdin::Empty,
-                StdinKind::Host(bytes) => answers::Stdin::Host(bytes),
+                StdinKind::Host(bytes) => answers::Stdin::Host(*bytes),
+                StdinKind::Bytes(bytes) => answers::Stdin::Bytes(bytes.clone()),
             },
             details: vec![],
+        }
+    }
+
+    fn working_directory(&self) -> String {
+        let workspace = Folder::Workspace.guest_path();
+        match self.working_folder.as_ref().and_then(RelativePath::as_text) {
+            Some(below) => format!("{workspace}/{below}"),
+            None => workspace.to_owned(),
         }
     }
 }

@@ -90,6 +90,11 @@ impl Children {
         self.table().get(handle).map(|(child, _)| child.clone())
     }
 
+    /// Forget those that have ended and that nobody holds.
+    pub fn forget_ended(&self) {
+        self.table().retain(|_, (child, _)| Arc::strong_count(child) > 1 || child.exit().is_none());
+    }
+
     /// End what is left, by force.
     pub fn kill_all(&self) {
         for (child, _) in self.table().values() {

@@ -15,6 +15,9 @@ use crate::{
     policy::{Limits, Rate},
 };
 
+/// Processes that a plugin may start for one command that the user asked for: the command itself, and what it takes to look after it.
+const STARTS: u64 = 8;
+
 /// Bytes that even an empty file takes of a disk.
 const ENTRY: Bytes = Bytes::kibi(4);
 
@@ -28,6 +31,7 @@ pub struct Usage {
     requests: Bucket,
     places: Arc<Semaphore>,
     started: AtomicU64,
+    allowed: AtomicU64,
     alive: Arc<AtomicU64>,
     written: AtomicU64,
     made: AtomicU64,
@@ -77,6 +81,7 @@ impl Usage {
             requests,
             places,
             started: zero(),
+            allowed: zero(),
             alive: Arc::default(),
             written: zero(),
             made: zero(),
@@ -110,6 +115,12 @@ impl Usage {
         self.lines.take().is_ok()
     }
 
+    /// The user asked for one more command: what its start takes is not the plugin's doing.
+    pub fn allow_command(&self) {
+        self.allowed.fetch_add(STARTS, Ordering::Relaxed);
+        self.starts.give_back(STARTS);
+    }
+
     /// The right to start one more process.
     pub(super) fn start(&self) -> Result<Alive, Failure> {
         let quota = |message| Err(Failure::new(Cause::Quota, message));
@@ -118,6 +129,7 @@ impl Usage {
         if self.alive.fetch_add(1, Ordering::Relaxed) >= alive {
             return quota(format!("{alive} processes of this run live already, which is the most at once"));
         }
+        let starts = starts.saturating_add(self.allowed.load(Ordering::Relaxed));
         if self.started.load(Ordering::Relaxed) >= starts {
             return quota(format!("this run started {starts} processes already"));
         }
@@ -181,6 +193,12 @@ impl Bucket {
         })
     }
 
+    /// Put tokens back, up to the burst.
+    fn give_back(&self, tokens: u64) {
+        let burst = f64::from(self.rate.burst);
+        self.with_level(|level, _| *level = (*level + f64::from(u32::try_from(tokens).unwrap_or(u32::MAX))).min(burst));
+    }
+
     /// Take a token now, and tell how long to wait for its sake.
     fn borrow(&self) -> Duration {
         self.with_level(|level, per_second| {
@@ -220,6 +238,18 @@ mod tests {
         drop(usage.start().unwrap());
         assert!(usage.start().unwrap_err().message.contains("started 4 processes already"));
         assert_eq!(usage.alive.load(Ordering::Relaxed), 1, "a refusal leaves nothing behind");
+    }
+
+    #[test]
+    fn a_command_that_the_user_asks_for_takes_nothing_from_the_plugin() {
+        let usage = usage(Limits { starts: 1, start_rate: Rate { burst: 9, per_second: 1 }, ..Limits::default() });
+        for _ in 0..2_000 {
+            usage.allow_command();
+            drop(usage.start().unwrap());
+        }
+        // What was allowed and not used is little beside what a plugin could do in any case.
+        assert!(usage.allowed.load(Ordering::Relaxed) <= 2_000 * STARTS);
+        drop(usage.start().unwrap());
     }
 
     #[test]

@@ -90,26 +90,32 @@ impl Host {
         let (Some(beside), Some(workspace)) = (folders.root(Folder::Assets), folders.root(Folder::Workspace)) else { return Ok(()) };
         for asset in settings.assets.values() {
             let target = if is_copied(asset, settings.mode) { workspace } else { beside };
-            match &asset.source {
-                AssetSource::File(_) | AssetSource::Folder(_) => asset.place(target)?,
-                AssetSource::Url(url) => {
-                    let (cache, name) = self.fetched(asset, url).await?;
-                    asset.place_file(&cache, &name, target)?;
-                }
-                AssetSource::Secret(secret) => {
-                    let permits = policy::give_secrets(rights);
-                    let permit = permits.iter().find(|permit| permit.action().secret == *secret).ok_or_else(|| RunError::Refused {
-                        message: format!(
-                            "asset `{}` is secret `{secret}`, which plugin `{}` may not give to a command",
-                            asset.name, rights.plugin
-                        ),
-                        hint: format!("worldflux plugin grant {} --secret {secret}", rights.typed),
-                    })?;
-                    asset.place_private(held.give(permit)?.reveal().as_bytes(), target)?;
-                }
-            }
+            self.place_asset(asset, target, rights, held).await?;
         }
         beside.seal()?;
+        Ok(())
+    }
+
+    /// Put one asset into `target`, in place of what is there.
+    pub(super) async fn place_asset(&self, asset: &Asset, target: &Root, rights: &Rights, held: &Held) -> Result<(), RunError> {
+        match &asset.source {
+            AssetSource::File(_) | AssetSource::Folder(_) | AssetSource::Archive(_) => asset.place(target)?,
+            AssetSource::Url(url) => {
+                let (cache, name) = self.fetched(asset, url).await?;
+                asset.place_file(&cache, &name, target)?;
+            }
+            AssetSource::Secret(secret) => {
+                let permits = policy::give_secrets(rights);
+                let permit = permits.iter().find(|permit| permit.action().secret == *secret).ok_or_else(|| RunError::Refused {
+                    message: format!(
+                        "asset `{}` is secret `{secret}`, which plugin `{}` may not give to a command",
+                        asset.name, rights.plugin
+                    ),
+                    hint: format!("worldflux plugin grant {} --secret {secret}", rights.typed),
+                })?;
+                asset.place_private(held.give(permit)?.reveal().as_bytes(), target)?;
+            }
+        }
         Ok(())
     }
 
@@ -182,6 +188,6 @@ impl Host {
 }
 
 /// A secret stays out of the workspace, which is the user's and is kept.
-fn is_copied(asset: &Asset, mode: Mode) -> bool {
+pub(super) fn is_copied(asset: &Asset, mode: Mode) -> bool {
     mode == Mode::Agent && !matches!(asset.source, AssetSource::Secret(_))
 }

@@ -1,19 +1,31 @@
 //! The environment of a run: claimed, made or found, and set up.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{cancel::Cancel, event::OutputSource, execute::Execution, output::Output, story::Story, verdict::Verdict};
+use super::{
+    cancel::Cancel,
+    event::OutputSource,
+    execute::Execution,
+    output::Output,
+    reader::Reader,
+    rows::{LogEnd, Rows},
+    story::Story,
+    verdict::Verdict,
+};
 use crate::{
     config::Mode,
-    engine::{BuiltEnvironment, CallError, Outline},
+    engine::{BuiltEnvironment, CallError, Outline, StdinKind},
     names::Export,
     policy::Folder,
     sandbox::Stdin,
     store::{EnvironmentBuild, EnvironmentClaim, EnvironmentRequest, EnvironmentUse, ExecutionKind, ReasonCode, RunStatus, StoreError},
 };
 
-/// Time for one setup line, and for one resume line. A setup that hangs must not hold up a run for ever.
-const SETUP: std::time::Duration = std::time::Duration::from_hours(2);
+/// Time for one setup line. A setup that hangs must not hold up a run for ever.
+const SETUP: Duration = Duration::from_hours(2);
+
+/// Time for one resume line: it mends what was made before, and makes nothing new.
+const RESUME: Duration = Duration::from_mins(5);
 
 /// How the run holds its environment.
 pub(super) enum Claim {
@@ -45,14 +57,11 @@ impl Story {
             }
         };
         self.add_folder()?;
-        let output = self.output("build-env", OutputSource::BuildEnv)?;
+        // Most environments need no program to be made; an empty log tells nobody anything.
+        let reader = Reader::Watcher { source: OutputSource::BuildEnv, events: self.events.clone() };
+        let output = Output::lazy(Some(self.log_path("build-env")), self.held.scrubber(), reader);
         let built = self.call_build(existing.as_deref(), &output).await;
-        self.finish_log("build-env", &output, false).await?;
-        if self.logs.last().is_some_and(|log| log.bytes.0 == 0) {
-            // Most environments need no program to be made; an empty log tells nobody anything.
-            self.logs.pop();
-            let _ = std::fs::remove_file(self.log_path("build-env"));
-        }
+        self.finish_log("build-env", &output, false, LogEnd::Durable).await?;
         let built = built?;
         self.keep(&built).map_err(|error| store_failure(&error))?;
         self.environment = Some(built.handle);
@@ -114,7 +123,7 @@ impl Story {
     }
 
     /// Run the setup lines, in order; the first that fails ends the way.
-    pub(super) async fn set_up(&mut self) -> Result<(), Verdict> {
+    pub(super) async fn set_up(&self) -> Result<(), Verdict> {
         let settings = self.question.settings.clone();
         let environment = &settings.environment;
         if environment.setup_disabled {
@@ -124,17 +133,59 @@ impl Story {
         let setup = environment.setup_commands.iter().map(|line| (ExecutionKind::Setup, line));
         let evaluation = evaluation.iter().map(|line| (ExecutionKind::EvaluationSetup, line));
         let typed = environment.typed_setup_commands.iter().map(|line| (ExecutionKind::Setup, line));
-        let shell = self.question.runtime_settings.get("shell").and_then(|shell| shell.as_str()).unwrap_or("/bin/sh").to_owned();
         for (kind, line) in setup.chain(evaluation).chain(typed) {
-            let execution =
-                Execution { kind, argv: vec![shell.clone(), "-c".to_owned(), line.clone()], deadline: Some(SETUP), stdin: Stdin::Empty };
-            let ending = self.execute(execution).await?;
-            let verdict = Verdict::of_ending(&ending, kind, &format!("the setup command `{line}`"), self.was_cancelled());
-            if verdict.status != RunStatus::Succeeded {
-                return Err(verdict);
-            }
+            self.prepare_with(kind, line, SETUP).await?;
         }
         Ok(())
+    }
+
+    /// Run the lines that follow a restored checkpoint, in order; the first that fails ends the way.
+    pub(super) async fn resume(&self) -> Result<(), Verdict> {
+        let environment = &self.question.settings.environment;
+        if environment.setup_disabled {
+            return Ok(());
+        }
+        for line in &environment.resume_commands {
+            self.prepare_with(ExecutionKind::Resume, line, RESUME).await?;
+        }
+        Ok(())
+    }
+
+    /// Run one line in the shell, as an execution of its own with its own log.
+    async fn prepare_with(&self, kind: ExecutionKind, line: &str, deadline: Duration) -> Result<(), Verdict> {
+        let index = self.ledger.number();
+        let label = format!("{kind}-{index}");
+        let settings = &self.question.settings;
+        let execution = Execution {
+            kind,
+            index,
+            argv: self.shell(line),
+            variables: settings.variables.clone(),
+            working_folder: None,
+            stdin: Stdin::Empty,
+            stdin_kind: StdinKind::Empty,
+            deadline: Some(deadline),
+            grace: settings.grace,
+            cap: settings.log_limit,
+            output: self.output(&label, OutputSource::Execution { kind, index })?,
+            label,
+            cancelled: self.cancelled.clone(),
+            rows: Rows::AtOnce,
+        };
+        let begun = self.begin(execution).await?;
+        let ended = self.follow(begun).await;
+        if let Some(problem) = ended.problem {
+            return Err(problem);
+        }
+        let what = if kind == ExecutionKind::Resume { "resume" } else { "setup" };
+        let verdict = Verdict::of_ending(&ended.ending, kind, &format!("the {what} command `{line}`"), self.was_cancelled());
+        if verdict.status == RunStatus::Succeeded { Ok(()) } else { Err(verdict) }
+    }
+
+    /// What runs a line in the shell of the runtime.
+    pub(super) fn shell(&self, line: &str) -> Vec<String> {
+        let shell = self.question.runtime_settings.get("shell").and_then(|shell| shell.as_str()).unwrap_or("/bin/sh");
+        vec![shell.to_owned(), "-c".to_owned(), line.to_owned()]
     }
 }
 

@@ -58,8 +58,8 @@ impl Story {
     }
 
     /// The call of `start`, which can launch one command.
-    pub(super) fn start_call(&self, command: CommandLaunch) -> Call {
-        Call { command: Some(Arc::new(command)), ..self.call(Export::Start) }
+    pub(super) fn start_call(call: Call, command: CommandLaunch) -> Call {
+        Call { command: Some(Arc::new(command)), ..call }
     }
 
     /// What the plugin's doctor says, and the host about the secrets that the plugin asks for.

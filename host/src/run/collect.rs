@@ -20,7 +20,7 @@ const ARTIFACTS: &str = "artifacts";
 impl Story {
     /// Ask the plugin what there is, and take it. What cannot be taken makes a success incomplete; the rest is kept.
     pub(super) async fn collect(&mut self, verdict: Verdict) -> Verdict {
-        let (Some(handle), Some(ending)) = (self.execution.clone(), self.ending.clone()) else { return verdict };
+        let (Some(handle), Some(ending)) = (self.ledger.command(), self.ledger.ending()) else { return verdict };
         let environment = self.environment.clone().unwrap_or_default();
         let call = self.call(Export::Collect);
         let outcome = self.engine.collect(&self.resolved.plugin, call, &self.question, &environment, &handle, &ending).await;

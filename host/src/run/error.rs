@@ -9,7 +9,7 @@ use crate::{
     plugin::PluginError,
     policy::Level,
     secrets::SecretError,
-    store::StoreError,
+    store::{ReasonCode, StoreError},
     workspace::WorkspaceError,
 };
 
@@ -103,6 +103,20 @@ pub enum RunError {
         /// What the person can do next; empty where there is nothing.
         hint: String,
     },
+    /// A session was begun and could not be made ready. Everything of it is cleaned up, and its manifest is written.
+    #[error("session `{run}` was not opened: {message}")]
+    NotOpened {
+        /// The session.
+        run: RunId,
+        /// Why, for programs.
+        reason: ReasonCode,
+        /// Why, for people.
+        message: String,
+        /// What the person can do next.
+        next_action: String,
+        /// The log of what failed, where it is a command that did.
+        log: Option<PathBuf>,
+    },
     /// The attacks of the self-test could not be made.
     #[error("the self-test could not be made: {0}")]
     Selftest(String),
@@ -133,6 +147,31 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// What kind of error it is, for programs: a word that keeps its meaning.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "config",
+            Self::Plugin(_) => "plugin",
+            Self::Load { .. } => "plugin-load",
+            Self::Engine(_) => "engine",
+            Self::Call { .. } => "plugin-call",
+            Self::Impostor { .. } => "plugin-impostor",
+            Self::Store(_) => "store",
+            Self::Output { .. } => "output",
+            Self::TooMuch { .. } => "too-much",
+            Self::Folder(_) => "workspace",
+            Self::Stdin { .. } => "stdin",
+            Self::NoSnapshot { .. } => "no-snapshot",
+            Self::Secret(_) => "secret",
+            Self::Refused { .. } => "refused",
+            Self::NotOpened { reason, .. } => reason.word(),
+            Self::Selftest(_) => "selftest",
+            Self::Network { .. } => "network",
+            Self::SandboxUnavailable { .. } => "sandbox-unavailable",
+        }
+    }
+
     /// What the person can do next.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -161,6 +200,7 @@ impl RunError {
             Self::Output { .. } => Some("choose another one with `--output DIR`".into()),
             Self::Stdin { .. } => Some("choose another one with `--stdin FILE`".into()),
             Self::Network { cure, .. } => Some(cure.clone()),
+            Self::NotOpened { next_action, .. } => Some(next_action.clone()).filter(|action| !action.is_empty()),
             Self::SandboxUnavailable { have: Level::None, fix, .. } => {
                 Some(format!("{fix}; or use `--sandbox own`, if you trust the command as you trust your shell"))
             }

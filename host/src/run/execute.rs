@@ -1,134 +1,211 @@
-//! One command in the environment: started by the plugin, followed to its end.
+//! One command in the environment: started by the plugin, followed to its end. Any number of them may go on at once.
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use super::{
-    build::store_failure, cancel::Cancel, event::OutputSource, output::Output, secrets::hide, step::Step, story::Story, verdict::Verdict,
+    build::store_failure,
+    cancel::{Cancel, Cancelled},
+    output::Output,
+    rows::{LogEnd, Rows},
+    secrets::hide,
+    story::Story,
+    verdict::Verdict,
 };
 use crate::{
     engine::{ExecutionRequest, Started, StdinKind},
     imports::CommandLaunch,
-    names::{EndKind, Ending, Export, ProcessHandle},
-    policy::{self, GiveSecret, SecretName},
+    names::{Bytes, EndKind, Ending, Export, ProcessHandle},
+    policy::{self, GiveSecret, Rights, SecretName},
     sandbox::{Child, StartOptions, Stdin},
-    store::{Durability, ExecutionKind, NewExecution, ReasonCode, RunStatus},
+    store::{Durability, ExecutionKind, ExecutionSummary, ReasonCode, RunStatus},
+    workspace::RelativePath,
 };
 
 /// A command to run.
 pub(super) struct Execution {
     pub(super) kind: ExecutionKind,
+    /// Its number within the run.
+    pub(super) index: u32,
     pub(super) argv: Vec<String>,
-    pub(super) deadline: Option<Duration>,
+    /// Variables for it, with those that the user gave to the whole run.
+    pub(super) variables: BTreeMap<String, String>,
+    /// Where below the workspace it runs.
+    pub(super) working_folder: Option<RelativePath>,
     pub(super) stdin: Stdin,
+    /// What the plugin is told about its input.
+    pub(super) stdin_kind: StdinKind,
+    pub(super) deadline: Option<Duration>,
+    pub(super) grace: Duration,
+    /// What is kept of each of its streams.
+    pub(super) cap: Bytes,
+    /// The name of its log.
+    pub(super) label: String,
+    pub(super) output: Arc<Output>,
+    /// Ends it before its time.
+    pub(super) cancelled: Cancelled,
+    /// Where it is written down.
+    pub(super) rows: Rows,
+}
+
+/// A command that runs.
+pub(super) struct Begun {
+    pub(super) execution: Execution,
+    handle: String,
+    place: Place,
+}
+
+enum Place {
+    /// On this machine.
+    Here(Arc<Child>),
+    /// Elsewhere; the plugin said when to ask for it first.
+    Elsewhere(Duration),
+}
+
+/// A command that has ended.
+pub(super) struct Ended {
+    pub(super) ending: Ending,
+    /// How long it ran, where the host saw it from its start to its end.
+    pub(super) duration: Option<Duration>,
+    /// Whether it has a log.
+    pub(super) has_log: bool,
+    /// What went wrong with that.
+    pub(super) problem: Option<Verdict>,
 }
 
 impl Story {
-    /// Run the user's command.
-    pub(super) async fn run_command(&mut self) -> Result<Verdict, Verdict> {
-        let settings = self.question.settings.clone();
-        let execution = Execution {
-            kind: ExecutionKind::Command,
-            argv: settings.command.clone(),
-            deadline: settings.deadline.duration(),
-            stdin: self.stdin.take().unwrap_or_default(),
-        };
-        let ending = self.execute(execution).await?;
-        let what = format!("`{}`", settings.command.first().map_or("", String::as_str));
-        let verdict = Verdict::of_ending(&ending, ExecutionKind::Command, &what, self.was_cancelled());
-        self.ending = Some(ending);
-        Ok(verdict)
-    }
-
-    /// Start a command and follow it to its end.
-    pub(super) async fn execute(&mut self, execution: Execution) -> Result<Ending, Verdict> {
-        if self.was_cancelled() {
+    /// Start a command. Answers once it runs.
+    pub(super) async fn begin(&self, execution: Execution) -> Result<Begun, Verdict> {
+        if execution.cancelled.now() != Cancel::No {
             return Err(Verdict::cancelled());
         }
-        let (kind, argv) = (execution.kind, execution.argv.clone());
-        let index = u32::try_from(self.executions.len()).unwrap_or(u32::MAX);
-        let name = match kind {
-            ExecutionKind::Command => String::new(),
-            _ => format!("{kind}-{index}"),
-        };
-        let label = if name.is_empty() { "command".to_owned() } else { name.clone() };
-        let output = self.output(&name, OutputSource::Execution { kind, index })?;
-        let run_id = self.question.settings.run_id.clone();
         // Written down first: whatever happens from here on, nobody starts it a second time.
-        let mut shown = argv.clone();
+        let mut shown = execution.argv.clone();
         hide(&self.held).texts(&mut shown);
-        let row = NewExecution { run_id: run_id.clone(), index, kind, argv: shown };
-        self.host.state.begin_execution(&row, Durability::Durable).map_err(|error| store_failure(&error))?;
-        let answer = self.start_and_follow(execution, index, &output).await;
-        let ending = answer.as_ref().ok();
-        if let Some(ending) = ending {
-            // What became of it is also in the manifest; a database that cannot be written must not hide it.
-            let _ = self.host.state.execution_ended(&run_id, index, ending);
+        let durability = if self.ledger.is_here() { Durability::Ordinary } else { Durability::Durable };
+        let run = &self.question.settings.run_id;
+        execution.rows.begin(&self.host.state, run, &execution, shown, durability).map_err(|error| store_failure(&error))?;
+        let ended = Unstarted {
+            kind: execution.kind,
+            index: execution.index,
+            argv: execution.argv.clone(),
+            label: execution.label.clone(),
+            output: execution.output.clone(),
+            log: execution.rows.ending(),
+        };
+        let begun = self.start(execution).await;
+        if begun.is_err() {
+            // Why it did not start is worth more than what happened to its log.
+            let has_log = self.finish_log(&ended.label, &ended.output, false, ended.log).await.unwrap_or(false);
+            self.summarize(ended.kind, ended.index, &ended.argv, None, has_log.then_some(&ended.label));
         }
-        self.finish_log(&label, &output, ending.is_some_and(|ending| ending.truncated)).await?;
-        self.summarize(kind, index, &argv, ending, &label);
-        answer
+        begun
     }
 
-    async fn start_and_follow(&mut self, execution: Execution, index: u32, output: &Arc<Output>) -> Result<Ending, Verdict> {
-        let settings = self.question.settings.clone();
-        let is_command = execution.kind == ExecutionKind::Command;
-        let request = ExecutionRequest {
-            kind: execution.kind,
-            index,
-            argv: execution.argv.clone(),
-            variables: settings.variables.clone(),
-            deadline: execution.deadline,
-            stdin: if matches!(execution.stdin, Stdin::Empty) { StdinKind::Empty } else { StdinKind::Host(None) },
+    /// Follow a command to its end.
+    pub(super) async fn follow(&self, begun: Begun) -> Ended {
+        let Begun { mut execution, handle, place } = begun;
+        let (ending, duration) = match place {
+            Place::Here(child) => {
+                let ending = self.follow_process(&child, &handle, &mut execution).await;
+                (ending, child.exit().map(|exit| exit.duration))
+            }
+            Place::Elsewhere(ask_again_after) => (self.follow_remote(&handle, ask_again_after, &mut execution).await, None),
         };
-        let mut variables = self.command_variables();
-        let secrets = self.give_secrets(&mut variables)?;
+        let Execution { kind, index, .. } = execution;
+        if kind == ExecutionKind::Command {
+            self.ledger.command_ended(index, &ending);
+        }
+        // What became of it is also in the manifest; a database that cannot be written must not hide it.
+        let _ = execution.rows.ended(&self.host.state, &self.question.settings.run_id, index, &ending);
+        let (has_log, problem) = match self.finish_log(&execution.label, &execution.output, ending.truncated, execution.rows.ending()).await
+        {
+            Ok(has_log) => (has_log, None),
+            Err(problem) => (true, Some(problem)),
+        };
+        self.summarize(kind, index, &execution.argv, Some(&ending), has_log.then_some(&execution.label));
+        Ended { ending, duration, has_log, problem }
+    }
+
+    async fn start(&self, mut execution: Execution) -> Result<Begun, Verdict> {
+        let settings = &self.question.settings;
+        let call = self.call(Export::Start);
+        let mut variables = self.command_variables(&execution.variables);
+        let secrets = self.give_secrets(&call.rights, &execution.variables, &mut variables)?;
         let launch = CommandLaunch {
             argv: execution.argv.iter().map(Into::into).collect(),
-            given: CommandLaunch::given(settings.variables.keys(), secrets.keys()),
+            given: CommandLaunch::given(execution.variables.keys(), secrets.keys()),
             variables,
             secrets,
-            working_directory: settings.workspace.clone(),
+            working_directory: self.working_directory(execution.working_folder.as_ref()),
             profile: settings.sandbox,
             network: self.network.clone(),
             options: Mutex::new(Some(StartOptions {
-                stdin: execution.stdin,
-                sink: output.clone(),
-                cap: settings.log_limit,
+                stdin: std::mem::take(&mut execution.stdin),
+                cap: execution.cap,
                 deadline: execution.deadline,
-                grace: settings.grace,
-                ..StartOptions::new(output.clone())
+                grace: execution.grace,
+                ..StartOptions::new(execution.output.clone())
             })),
         };
-        let environment = self.environment.clone().unwrap_or_default();
-        let started = self.engine.start(&self.resolved.plugin, self.start_call(launch), &self.question, &environment, &request).await;
-        let started = started.map_err(|error| Verdict::of_call(&error, Export::Start))?;
-        let (handle, durability) = match &started {
-            // It ends with this machine.
-            Started::HostProcess(process) => (process.to_string(), Durability::Ordinary),
-            Started::Remote { handle, .. } => (handle.clone(), Durability::Durable),
+        let request = ExecutionRequest {
+            kind: execution.kind,
+            index: execution.index,
+            argv: execution.argv.clone(),
+            variables: std::mem::take(&mut execution.variables),
+            working_folder: execution.working_folder.take(),
+            deadline: execution.deadline,
+            stdin: std::mem::replace(&mut execution.stdin_kind, StdinKind::Empty),
         };
-        self.host.state.execution_started(&settings.run_id, index, &handle, durability).map_err(|error| store_failure(&error))?;
-        if is_command {
-            self.execution = Some(handle.clone());
-            self.enter(Step::Follow).await;
+        let environment = self.environment.as_deref().unwrap_or_default();
+        let call = Self::start_call(call, launch);
+        let started = self.engine.start(&self.resolved.plugin, call, &self.question, environment, &request).await;
+        let started = started.map_err(|error| Verdict::of_call(&error, Export::Start))?;
+        let (handle, place, durability) = match started {
+            // It ends with this machine.
+            Started::HostProcess(process) => (process.to_string(), Place::Here(self.child(&process)?), Durability::Ordinary),
+            Started::Remote { handle, ask_again_after } => (handle, Place::Elsewhere(ask_again_after), Durability::Durable),
+        };
+        if let Place::Here(child) = &place {
+            self.ledger.starts_here();
+            self.ledger.confined(child.level());
         }
-        match started {
-            Started::HostProcess(process) => self.follow_process(&process, &handle).await,
-            Started::Remote { ask_again_after, .. } => {
-                Ok(self.follow_remote(&handle, index, ask_again_after, execution.deadline, output).await)
+        let run = &settings.run_id;
+        if let Err(error) = execution.rows.started(&self.host.state, run, execution.index, &handle, durability) {
+            if let Place::Here(child) = &place {
+                child.kill();
             }
+            return Err(store_failure(&error));
         }
+        if execution.kind == ExecutionKind::Command {
+            self.ledger.command_started(execution.index, &handle);
+        }
+        Ok(Begun { execution, handle, place })
+    }
+
+    fn child(&self, process: &ProcessHandle) -> Result<Arc<Child>, Verdict> {
+        self.children.get(process).ok_or_else(|| {
+            let message = format!("plugin fault in `start`: it answered with process `{process}`, which this run does not have");
+            Verdict::new(RunStatus::Failed, ReasonCode::PluginFault, message)
+        })
+    }
+
+    /// The folder that a command of this machine runs in.
+    fn working_directory(&self, below: Option<&RelativePath>) -> PathBuf {
+        let workspace = &self.question.settings.workspace;
+        below.map_or_else(|| workspace.clone(), |below| workspace.join(below.as_path()))
     }
 
     /// The variables of a command on this machine.
-    fn command_variables(&self) -> BTreeMap<OsString, OsString> {
+    fn command_variables(&self, given: &BTreeMap<String, String>) -> BTreeMap<OsString, OsString> {
         let settings = &self.question.settings;
         let mut variables = settings.command_variables(&self.host.environment, self.profile());
+        variables.extend(given.iter().map(|(name, value)| (name.into(), value.into())));
         let output = &settings.output;
         variables.insert("WORLDFLUX_RUN_ID".into(), settings.run_id.as_str().into());
         variables.insert("WORLDFLUX_OUTPUT_DIR".into(), output.as_os_str().to_owned());
@@ -136,13 +213,16 @@ impl Story {
         variables
     }
 
-    /// Put the secrets into `variables` that were granted for them; answers which went where. One that the user typed another value for, for
-    /// this run, stays as it was typed; one that has no value is left out, as `doctor` says.
-    fn give_secrets(&self, variables: &mut BTreeMap<OsString, OsString>) -> Result<BTreeMap<String, SecretName>, Verdict> {
-        let rights = self.host.rights_left(&self.resolved.file, &self.resolved.rights);
-        let typed = &self.question.settings.variables;
+    /// Put the secrets into `variables` that were granted for them; answers which went where. One that the user typed another value for
+    /// stays as it was typed; one that has no value is left out, as `doctor` says.
+    fn give_secrets(
+        &self,
+        rights: &Rights,
+        typed: &BTreeMap<String, String>,
+        variables: &mut BTreeMap<OsString, OsString>,
+    ) -> Result<BTreeMap<String, SecretName>, Verdict> {
         let mut given = BTreeMap::new();
-        for permit in policy::give_secrets(&rights) {
+        for permit in policy::give_secrets(rights) {
             let GiveSecret { secret, variable } = permit.action().clone();
             if typed.contains_key(&variable) || !self.held.has(&secret) {
                 continue;
@@ -158,28 +238,22 @@ impl Story {
     }
 
     /// Follow a process of this machine. No plugin code runs while it does.
-    async fn follow_process(&mut self, process: &ProcessHandle, handle: &str) -> Result<Ending, Verdict> {
-        let Some(child) = self.children.get(process) else {
-            let message = format!("plugin fault in `start`: it answered with process `{process}`, which this run does not have");
-            return Err(Verdict::new(RunStatus::Failed, ReasonCode::PluginFault, message));
-        };
-        self.level = Some(child.level());
-        let mut cancelled = self.cancelled.clone();
+    async fn follow_process(&self, child: &Child, handle: &str, execution: &mut Execution) -> Ending {
+        let mut cancelled = execution.cancelled.clone();
         let ending = tokio::select! {
             exit = child.wait() => exit.ending,
-            _ = cancelled.at_least(Cancel::Stop) => self.end_process(&child, handle).await,
+            _ = cancelled.at_least(Cancel::Stop) => self.end_process(child, handle, execution).await,
         };
         if !matches!(ending.kind, EndKind::Exited { .. } | EndKind::Signalled { .. }) {
             // This side is over; the plugin knows whether another side, in a container or beyond a connection, is not.
             self.ask_plugin_to_kill(handle, Duration::ZERO).await;
         }
-        Ok(ending)
+        ending
     }
 
     /// Somebody asked for the end: the plugin first, then by force.
-    async fn end_process(&mut self, child: &Child, handle: &str) -> Ending {
-        let grace = self.question.settings.grace;
-        let mut cancelled = self.cancelled.clone();
+    async fn end_process(&self, child: &Child, handle: &str, execution: &mut Execution) -> Ending {
+        let grace = execution.grace;
         let gently = async {
             self.ask_plugin_to_kill(handle, grace).await;
             tokio::time::sleep(grace).await;
@@ -187,7 +261,7 @@ impl Story {
         tokio::select! {
             exit = child.wait() => return exit.ending,
             () = gently => {}
-            _ = cancelled.at_least(Cancel::Kill) => {}
+            _ = execution.cancelled.at_least(Cancel::Kill) => {}
         }
         child.kill();
         child.wait().await.ending
@@ -197,14 +271,29 @@ impl Story {
     pub(super) async fn ask_plugin_to_kill(&self, handle: &str, grace: Duration) {
         let mut call = self.call(Export::Kill);
         call.deadline = call.deadline.min(tokio::time::Instant::now() + grace + Duration::from_secs(5));
-        let environment = self.environment.clone().unwrap_or_default();
+        let environment = self.environment.as_deref().unwrap_or_default();
         // A plugin that refuses or breaks here changes nothing: the host ends its own side, and the record tells.
-        if let Err(error) = self.engine.kill(&self.resolved.plugin, call, &self.question, &environment, handle, grace).await {
+        if let Err(error) = self.engine.kill(&self.resolved.plugin, call, &self.question, environment, handle, grace).await {
             let _ = self.record.note("the plugin did not end the execution", serde_json::json!({ "error": error.to_string() }));
         }
     }
 
+    /// Whether somebody asked the whole run to end.
     pub(super) fn was_cancelled(&self) -> bool {
         self.cancelled.now() != Cancel::No
     }
+
+    fn summarize(&self, kind: ExecutionKind, index: u32, argv: &[String], ending: Option<&Ending>, log: Option<&String>) {
+        self.ledger.add(ExecutionSummary { kind, index, argv: argv.to_vec(), ending: ending.cloned(), log: log.cloned() });
+    }
+}
+
+/// What is still told of an execution that could not be started.
+struct Unstarted {
+    kind: ExecutionKind,
+    index: u32,
+    argv: Vec<String>,
+    label: String,
+    output: Arc<Output>,
+    log: LogEnd,
 }

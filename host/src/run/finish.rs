@@ -52,6 +52,7 @@ impl Story {
         let mut durations = std::mem::take(&mut self.durations);
         durations.extend(phases.map(|phase| (format!("backend.{}", phase.phase), phase.duration.as_secs_f64())));
         let ended_at = Moment::now();
+        let ending = self.ledger.ending();
         durations.insert("total".to_owned(), ended_at.since(self.created_at).as_secs_f64());
         Manifest {
             schema: SchemaName::V1,
@@ -62,7 +63,7 @@ impl Story {
             command: settings.command.clone(),
             spec: specification(settings, &self.question.runtime_settings),
             created_at: self.created_at,
-            started_at: self.ending.as_ref().and_then(|ending: &Ending| ending.started_at),
+            started_at: ending.as_ref().and_then(|ending: &Ending| ending.started_at),
             ended_at,
             durations,
             status: verdict.status,
@@ -71,17 +72,17 @@ impl Story {
                 message: verdict.message.clone(),
                 next_action: verdict.next_action().replace("RUN", settings.run_id.as_str()),
             },
-            ending: self.ending.clone(),
+            ending,
             runtime,
             metrics: outcome.iter().flat_map(|outcome| &outcome.metrics).map(|metric| (metric.name.clone(), metric.value)).collect(),
-            logs: std::mem::take(&mut self.logs),
+            logs: self.ledger.logs(),
             artifacts: std::mem::take(&mut self.artifacts),
             cost: outcome
                 .and_then(|outcome| outcome.cost)
                 .map(|Cost { amount, basis, is_final }| store::Cost::new(amount, basis, is_final)),
             capabilities: self.capabilities(),
             sandbox: self.sandbox_section(),
-            executions: std::mem::take(&mut self.executions),
+            executions: self.ledger.executions(),
             environment: self.environment_used.take().map(|(row, reused)| EnvironmentUsed {
                 id: row.id,
                 reuse_key: row.reuse_key,
@@ -103,8 +104,8 @@ impl Story {
     /// How the command was confined: as seen, not as wished.
     fn sandbox_section(&self) -> SandboxSection {
         let profile = self.profile();
-        let level = match (profile, self.level) {
-            (_, None) if self.execution.is_some() => "remote",
+        let level = match (profile, self.ledger.level()) {
+            (_, None) if self.ledger.command().is_some() => "remote",
             (_, None) => "not-started",
             (Profile::Own, Some(_)) => "process-tree",
             (Profile::Strict, Some(level)) => level.name(),

@@ -3,7 +3,8 @@
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
 //! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, mounts, network, index, call, installer,
-//! build, snapshot, execute, output, remote, collect, teardown, verdict, finish; then what happens outside of a run: doctor, examine, reap, provenance.
+//! build, snapshot, ledger, rows, execute, output, reader, remote, collect, teardown, verdict, finish; then the folder session, which is the same with any
+//! number of commands; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
 //! Decisions
 //! - A step that fails ends the way to the command, never the way to the manifest: collect, teardown and finish run whatever happened.
@@ -27,15 +28,19 @@ mod finish;
 mod host;
 mod index;
 mod installer;
+mod ledger;
 mod mounts;
 mod network;
 mod output;
 mod prepare;
 mod provenance;
+mod reader;
 mod reap;
 mod remote;
 mod resolve;
+mod rows;
 mod secrets;
+mod session;
 mod snapshot;
 mod step;
 mod story;
@@ -49,7 +54,12 @@ pub use error::RunError;
 pub use event::{Event, OutputSource};
 pub use examine::{Plan, RuntimeInfo};
 pub use host::{Host, HostOptions};
+pub use reader::OutputChunk;
 pub use reap::{Pruned, Reaped};
+pub use session::{
+    BUFFERED, Checkpoint, Checkpointed, CommandInput, CommandLine, CommandLog, Executed, Execution, ExecutionState, OutputMode,
+    OutputReceiver, Session, SessionCommand, SessionError, SessionOptions, SessionPlaces, SessionWorkspace, SetupOutput,
+};
 pub use snapshot::Compared;
 pub use step::Step;
 pub use story::{RunHandle, Running};

@@ -1,14 +1,16 @@
-//! Where the output of a command goes: its log, and the events.
+//! Where the output of a command goes: its log, and whoever gets it beside.
 
 use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
-use super::event::{Event, OutputSource};
+use super::reader::Reader;
 use crate::{
     names::{Channel, Failure},
     sandbox::Sink,
@@ -16,57 +18,91 @@ use crate::{
     store::{LogSummary, LogWriter, StoreError},
 };
 
-/// Takes the output of one command: the secrets out of it, then into the log, then to whoever watches, so that the events, put together,
-/// are the log.
+/// Takes the output of one command: the secrets out of it, then into the log, then to whoever reads it, so that what they get, put together,
+/// is the log.
 pub(super) struct Output {
-    source: OutputSource,
     streams: Mutex<[ScrubStream; 2]>,
-    log: Mutex<Option<LogWriter>>,
+    log: Mutex<Log>,
     failed: Mutex<Option<StoreError>>,
-    events: mpsc::Sender<Event>,
+    /// Bytes of each stream that came here, before anything was taken out of them.
+    came: [AtomicU64; 2],
+    reader: Reader,
+}
+
+/// The log of a command.
+enum Log {
+    /// Begun when there is something to write.
+    Later(PathBuf),
+    Begun(LogWriter),
+    /// None is wanted, or it broke.
+    None,
 }
 
 impl Output {
     /// Begin a log at `path`, without what `scrubber` hides.
-    pub(super) fn create(
-        path: &Path,
-        source: OutputSource,
-        scrubber: &Arc<Scrubber>,
-        events: mpsc::Sender<Event>,
-    ) -> Result<Arc<Self>, StoreError> {
-        let log = LogWriter::create(path)?;
+    pub(super) fn create(path: &Path, scrubber: &Arc<Scrubber>, reader: Reader) -> Result<Arc<Self>, StoreError> {
+        Ok(Self::new(Log::Begun(LogWriter::create(path)?), scrubber, reader))
+    }
+
+    /// The same, with a log that is begun when there is something to write, or with none.
+    pub(super) fn lazy(path: Option<PathBuf>, scrubber: &Arc<Scrubber>, reader: Reader) -> Arc<Self> {
+        Self::new(path.map_or(Log::None, Log::Later), scrubber, reader)
+    }
+
+    fn new(log: Log, scrubber: &Arc<Scrubber>, reader: Reader) -> Arc<Self> {
         let streams = Mutex::new([ScrubStream::new(scrubber.clone()), ScrubStream::new(scrubber.clone())]);
-        Ok(Arc::new(Self { source, streams, log: Mutex::new(Some(log)), failed: Mutex::new(None), events }))
+        Arc::new(Self { streams, log: Mutex::new(log), failed: Mutex::new(None), came: [AtomicU64::new(0), AtomicU64::new(0)], reader })
     }
 
     /// End the log, with what was held back because it could have been the beginning of a secret. An error while it was written is told
-    /// here, once.
-    pub(super) async fn finish(&self) -> Result<Option<LogSummary>, StoreError> {
+    /// here, once. `end` ends it.
+    pub(super) async fn finish(
+        &self,
+        end: impl FnOnce(LogWriter) -> Result<LogSummary, StoreError>,
+    ) -> Result<Option<LogSummary>, StoreError> {
         for channel in [Channel::Stdout, Channel::Stderr] {
             let rest = self.scrubbed(channel, ScrubStream::finish);
-            self.pass_on(channel, rest).await;
+            if !rest.is_empty() {
+                self.write(&rest);
+                self.reader.pass_on(channel, rest).await;
+            }
         }
         if let Some(error) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);
         }
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
-        log.map(LogWriter::finish).transpose()
+        match std::mem::replace(&mut *self.log(), Log::None) {
+            Log::Begun(writer) => end(writer).map(Some),
+            Log::Later(_) | Log::None => Ok(None),
+        }
     }
 
     /// Take output that came another way than through a process of this machine.
     pub(super) async fn take_remote(&self, channel: Channel, bytes: Vec<u8>) {
+        self.count(channel, bytes.len());
         let bytes = self.scrubbed(channel, |stream| stream.push(Bytes::from(bytes)));
-        self.pass_on(channel, bytes).await;
+        if !bytes.is_empty() {
+            self.write(&bytes);
+            self.reader.pass_on(channel, bytes).await;
+        }
     }
 
-    async fn pass_on(&self, channel: Channel, bytes: Bytes) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.write(&bytes);
-        let event = Event::Output { source: self.source, channel, bytes };
-        // Nobody watches any more: the log has it.
-        let _ = self.events.send(event).await;
+    /// How much of each stream came here: what is beyond was dropped before.
+    pub(super) fn came(&self) -> [u64; 2] {
+        self.came.each_ref().map(|came| came.load(Ordering::Relaxed))
+    }
+
+    /// What was kept for the result, both streams.
+    pub(super) fn take_kept(&self) -> [Bytes; 2] {
+        self.reader.take_kept()
+    }
+
+    fn count(&self, channel: Channel, bytes: usize) {
+        let [stdout, stderr] = &self.came;
+        let came = match channel {
+            Channel::Stdout => stdout,
+            Channel::Stderr => stderr,
+        };
+        came.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     fn scrubbed(&self, channel: Channel, scrub: impl FnOnce(&mut ScrubStream) -> Bytes) -> Bytes {
@@ -78,28 +114,39 @@ impl Output {
     }
 
     fn write(&self, bytes: &Bytes) {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = log.as_mut() else { return };
-        if let Err(error) = writer.append(bytes) {
-            // A log that cannot be written does not end the command: the manifest tells, and the events go on.
+        let mut log = self.log();
+        if let Err(error) = log.append(bytes) {
+            // A log that cannot be written does not end the command: the manifest tells, and the readers go on.
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            *log = None;
+            *log = Log::None;
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn append(&mut self, bytes: &Bytes) -> Result<(), StoreError> {
+        if let Self::Later(path) = self {
+            *self = Self::Begun(LogWriter::create(path)?);
+        }
+        match self {
+            Self::Begun(writer) => writer.append(bytes),
+            Self::Later(_) | Self::None => Ok(()),
         }
     }
 }
 
 impl Sink for Output {
     fn take(&self, channel: Channel, bytes: Bytes) {
+        self.count(channel, bytes.len());
         let bytes = self.scrubbed(channel, |stream| stream.push(bytes));
-        if bytes.is_empty() {
-            return;
+        if !bytes.is_empty() {
+            self.write(&bytes);
+            self.reader.give(channel, bytes);
         }
-        self.write(&bytes);
-        if self.events.is_closed() {
-            return;
-        }
-        let event = Event::Output { source: self.source, channel, bytes };
-        let _ = self.events.blocking_send(event);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     sandbox::Stdin,
     secrets::Held,
     store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
-    workspace::WorkspaceError,
+    workspace::{Workspace, WorkspaceError},
 };
 
 /// What a run begins with.
@@ -27,6 +27,13 @@ pub(super) struct Prepared {
     pub(super) folders: Folders,
     pub(super) stdin: Stdin,
     pub(super) created_at: Moment,
+    pub(super) own_workspace: Option<Workspace>,
+}
+
+/// A story whose workspace is made for it alone, in the folder of the run.
+pub(super) struct OwnWorkspace {
+    /// The workspace that the settings named before: what the user chose is checked as always.
+    pub(super) named: PathBuf,
 }
 
 /// Whether the user's command can be confined here as the user wants it. Asked before anything is made: it is no fault of the plugin.
@@ -43,8 +50,16 @@ pub(super) async fn check_sandbox(host: &Host, settings: &RunSettings, rights: &
 }
 
 /// Check what the user named, then write the run down.
-pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolved, held: &Held) -> Result<Prepared, RunError> {
+pub(super) fn prepare(
+    host: &Host,
+    settings: &mut RunSettings,
+    own: Option<OwnWorkspace>,
+    resolved: &Resolved,
+    held: &Held,
+) -> Result<Prepared, RunError> {
     let stdin = open_stdin(&settings.stdin)?;
+    // What is made below needs no check, and is not there yet.
+    let own = own.map(|own| settings.work_in(own.named));
     check_places(host, settings, &resolved.rights)?;
     settings.prepare_output()?;
     // Once more: another run may have put something in its place meanwhile.
@@ -65,13 +80,17 @@ pub(super) fn prepare(host: &Host, settings: &mut RunSettings, resolved: &Resolv
         step: Step::Open.name().to_owned(),
         output_dir: settings.output.clone(),
     })?;
-    let begun = begin(host, settings, resolved, held);
+    let own_workspace = own.map(|path| {
+        settings.work_in(path.clone());
+        Workspace::at(path)
+    });
+    let begun = begin(host, settings, own_workspace, resolved, held);
     if let Err(error) = &begun {
         // The row is there already: it must not look as if a host were still at work on it.
         let _ = host.state.finish_run(&settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
     }
-    let (record, folders) = begun?;
-    Ok(Prepared { lock, record, folders, stdin, created_at })
+    let (record, folders, own_workspace) = begun?;
+    Ok(Prepared { lock, record, folders, stdin, created_at, own_workspace })
 }
 
 /// Whether the places of the run can be used, with links followed, and shown to somebody who is not trusted: none of them may hold more than
@@ -100,9 +119,18 @@ pub(super) fn check_places(host: &Host, settings: &mut RunSettings, rights: &Rig
     }
 }
 
-/// The record and the folders of a run that is written down.
-fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved, held: &Held) -> Result<(Record, Folders), RunError> {
+/// The record and the folders of a run that is written down, and the workspace that is its own.
+fn begin(
+    host: &Host,
+    settings: &RunSettings,
+    mut own_workspace: Option<Workspace>,
+    resolved: &Resolved,
+    held: &Held,
+) -> Result<(Record, Folders, Option<Workspace>), RunError> {
     let record = Record::create(&host.state.layout().record(&settings.run_id), &settings.run_id)?.hiding(hide(held));
+    if let Some(workspace) = &mut own_workspace {
+        workspace.prepare(|_| Ok(()))?;
+    }
     let mut places = vec![
         (Folder::Workspace, settings.workspace.clone()),
         (Folder::Source, settings.source.clone()),
@@ -114,7 +142,7 @@ fn begin(host: &Host, settings: &RunSettings, resolved: &Resolved, held: &Held) 
         fs::DirBuilder::new().mode(0o700).create(&path).map_err(|cause| WorkspaceError::Folder { path: path.clone(), cause })?;
         places.push((Folder::Assets, path));
     }
-    Ok((record, Folders::open(places)?))
+    Ok((record, Folders::open(places)?, own_workspace))
 }
 
 fn open_stdin(stdin: &config::Stdin) -> Result<Stdin, RunError> {

@@ -1,6 +1,6 @@
 //! Cleaning up after hosts that died: their runs are told truthfully, and what they built is released.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
 
@@ -10,7 +10,8 @@ use crate::{
     imports::{Call, Folders},
     names::{Export, RunId},
     policy::Folder,
-    store::{EnvironmentRelease, EnvironmentState, ExecutionState, Manifest, ReasonCode, RunRow, RunStatus},
+    store::{EnvironmentRelease, EnvironmentState, ExecutionState, Manifest, ReasonCode, RunRow, RunStatus, Snapshots},
+    workspace::Root,
 };
 
 /// What was found and done.
@@ -106,6 +107,7 @@ impl Host {
     fn settle_run(&self, row: &RunRow) -> Result<RunStatus, RunError> {
         // Perhaps a secret among them. What cannot be removed is no reason not to settle the rest.
         let _ = self.remove_assets(&row.id);
+        self.remove_what_was_for_a_session(&row.id);
         let layout = self.state.layout();
         // The host got as far as the manifest and was killed before it could say so.
         if let Ok(manifest) = Manifest::read(&layout.manifest(&row.id)) {
@@ -126,6 +128,24 @@ impl Host {
         };
         self.state.finish_run(&row.id, status, ReasonCode::HostLost, &message)?;
         Ok(status)
+    }
+
+    /// The workspace and the archives of a session that had its own, and the snapshots that it could go back to.
+    fn remove_what_was_for_a_session(&self, run: &RunId) {
+        let layout = self.state.layout();
+        for path in [layout.workspace_of(run), layout.archives_of(run)] {
+            // A link there is none of ours, and is not followed.
+            if let Ok(root) = Root::open(&path)
+                && root.empty().is_empty()
+            {
+                let _ = std::fs::remove_dir(&path);
+            }
+        }
+        if let Ok(snapshots) = self.state.snapshots(run)
+            && !snapshots.passing.is_empty()
+        {
+            let _ = self.state.keep_snapshots(run, &Snapshots { passing: BTreeSet::new(), ..snapshots });
+        }
     }
 
     async fn release_left_over(self: &Arc<Self>, release: EnvironmentRelease) -> Result<(), String> {

@@ -1,10 +1,10 @@
 //! Following an execution that is elsewhere: ask, as often as the last answer said, until it has ended.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{cancel::Cancel, output::Output, story::Story};
+use super::{cancel::Cancel, execute::Execution, story::Story};
 use crate::{
     engine::{CallError, Phase},
     names::{Bytes, Cause, Channel, EndKind, Ending, Export, Failure, Moment},
@@ -40,21 +40,15 @@ struct Watch {
 
 impl Story {
     /// Poll until the execution has ended, or nothing is known of it any more.
-    pub(super) async fn follow_remote(
-        &mut self,
-        handle: &str,
-        index: u32,
-        first: Duration,
-        deadline: Option<Duration>,
-        output: &Arc<Output>,
-    ) -> Ending {
+    pub(super) async fn follow_remote(&self, handle: &str, first: Duration, execution: &mut Execution) -> Ending {
         let started_at = Moment::now();
-        let deadline = deadline.map(|deadline| Instant::now() + deadline);
+        let deadline = execution.deadline.map(|deadline| Instant::now() + deadline);
+        let execution = &*execution;
         let mut next = Instant::now() + first;
         let mut watch = Watch::new();
         loop {
-            self.wait_for_poll(next, deadline, handle, &mut watch).await;
-            let answer = self.poll_once(handle, index, deadline, output, &mut watch).await;
+            self.wait_for_poll(next, deadline, handle, execution, &mut watch).await;
+            let answer = self.poll_once(handle, deadline, execution, &mut watch).await;
             let (after, ended) = match answer {
                 Ok(Some((after, ended))) => (after, ended),
                 // It was given up for the end that somebody wants; how that goes is asked soon.
@@ -70,7 +64,7 @@ impl Story {
                     return watch.close(ending);
                 }
                 Ok(None) => self.tell_found(&mut watch).await,
-                Err(why) if watch.is_lost(self.question.settings.grace) => return watch.close(lost(started_at, &why)),
+                Err(why) if watch.is_lost(execution.grace) => return watch.close(lost(started_at, &why)),
                 Err(why) => self.tell_unknown(&mut watch, &why).await,
             }
             next = Instant::now() + after;
@@ -78,35 +72,17 @@ impl Story {
     }
 
     /// Wait for the next poll; ask for the end where the deadline or the user comes first.
-    async fn wait_for_poll(&self, next: Instant, deadline: Option<Instant>, handle: &str, watch: &mut Watch) {
+    async fn wait_for_poll(&self, next: Instant, deadline: Option<Instant>, handle: &str, execution: &Execution, watch: &mut Watch) {
         let kind = tokio::select! {
             () = sleep_until(next) => return,
-            kind = self.end_wanted(deadline, watch) => kind,
+            kind = end_wanted(deadline, execution, watch) => kind,
         };
-        self.end_remote(kind, handle, watch).await;
+        self.end_remote(kind, handle, execution, watch).await;
     }
 
-    /// Answers once the deadline has passed or the user wants the end, and that was not asked for yet.
-    async fn end_wanted(&self, deadline: Option<Instant>, watch: &Watch) -> EndKind {
-        if watch.asked_to_end.is_some() {
-            return std::future::pending().await;
-        }
-        let mut cancelled = self.cancelled.clone();
-        let deadline = async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = deadline => EndKind::TimedOut,
-            _ = cancelled.at_least(Cancel::Stop) => EndKind::Killed,
-        }
-    }
-
-    async fn end_remote(&self, kind: EndKind, handle: &str, watch: &mut Watch) {
+    async fn end_remote(&self, kind: EndKind, handle: &str, execution: &Execution, watch: &mut Watch) {
         watch.asked_to_end = Some((kind, Instant::now()));
-        self.ask_plugin_to_kill(handle, self.question.settings.grace).await;
+        self.ask_plugin_to_kill(handle, execution.grace).await;
     }
 
     /// Say once that nobody knows, and since when.
@@ -129,29 +105,28 @@ impl Story {
     async fn poll_once(
         &self,
         handle: &str,
-        index: u32,
         deadline: Option<Instant>,
-        output: &Arc<Output>,
+        execution: &Execution,
         watch: &mut Watch,
     ) -> Result<Option<(Duration, Result<Option<Ending>, String>)>, CallError> {
-        let environment = self.environment.clone().unwrap_or_default();
+        let environment = self.environment.as_deref().unwrap_or_default();
         let call = self.call(Export::Poll);
-        let poll = self.engine.poll(&self.resolved.plugin, call, &self.question, &environment, handle, &watch.cursor);
+        let poll = self.engine.poll(&self.resolved.plugin, call, &self.question, environment, handle, &watch.cursor);
         let seen = tokio::select! {
             seen = poll => seen?,
-            kind = self.end_wanted(deadline, watch) => {
-                self.end_remote(kind, handle, watch).await;
+            kind = end_wanted(deadline, execution, watch) => {
+                self.end_remote(kind, handle, execution, watch).await;
                 return Ok(None);
             }
         };
         for (channel, bytes) in seen.output {
-            let kept = watch.keep(channel, bytes, self.question.settings.log_limit);
+            let kept = watch.keep(channel, bytes, execution.cap);
             if !kept.is_empty() {
-                output.take_remote(channel, kept).await;
+                execution.output.take_remote(channel, kept).await;
             }
         }
         watch.cursor = seen.next;
-        let _ = self.host.state.execution_read_to(&self.question.settings.run_id, index, &watch.cursor);
+        let _ = self.host.state.execution_read_to(&self.question.settings.run_id, execution.index, &watch.cursor);
         let phase = match seen.phase {
             Phase::Ended(ending) => Ok(Some(ending)),
             Phase::Pending | Phase::Running => Ok(None),
@@ -162,6 +137,24 @@ impl Story {
         };
         watch.retry = FIRST_RETRY;
         Ok(Some((seen.ask_again_after, phase)))
+    }
+}
+
+/// Answers once the deadline has passed or the user wants the end, and that was not asked for yet.
+async fn end_wanted(deadline: Option<Instant>, execution: &Execution, watch: &Watch) -> EndKind {
+    if watch.asked_to_end.is_some() {
+        return std::future::pending().await;
+    }
+    let mut cancelled = execution.cancelled.clone();
+    let deadline = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = deadline => EndKind::TimedOut,
+        _ = cancelled.at_least(Cancel::Stop) => EndKind::Killed,
     }
 }
 

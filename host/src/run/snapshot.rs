@@ -1,8 +1,8 @@
 //! What the workspace held before the command and after it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{cancel::Cancel, error::RunError, host::Host, story::Story, verdict::Verdict};
+use super::{assets::is_copied, cancel::Cancel, error::RunError, host::Host, story::Story, verdict::Verdict};
 use crate::{
     names::{Digest, RunId},
     policy::Folder,
@@ -29,7 +29,7 @@ impl Host {
     /// What run `first` changed in its workspace; or, with a second run, what is different between the workspaces that the two left.
     pub fn compare(&self, first: &RunId, second: Option<&RunId>) -> Result<Compared, RunError> {
         let of = |run: &RunId, when: &'static str| -> Result<Digest, RunError> {
-            let Snapshots { before, after } = self.state.snapshots(run)?;
+            let Snapshots { before, after, .. } = self.state.snapshots(run)?;
             let found = if when == "before" { before } else { after };
             found.ok_or_else(|| RunError::NoSnapshot { run: run.clone(), when })
         };
@@ -63,7 +63,7 @@ impl Host {
         }
     }
 
-    fn objects(&self) -> Result<Objects, RunError> {
+    pub(super) fn objects(&self) -> Result<Objects, RunError> {
         Ok(Objects::open(Root::open(&self.state.snapshot_folder()?)?)?)
     }
 
@@ -72,9 +72,9 @@ impl Host {
         let objects = self.objects()?;
         let writer = objects.writer()?;
         let digest = Some(writer.take(workspace, selection)?.snapshot.digest);
-        let snapshots = if known.before.is_none() { Snapshots { before: digest, ..known } } else { Snapshots { after: digest, ..known } };
-        self.state.keep_snapshots(run, &snapshots)?;
-        Ok(snapshots)
+        let known = if known.before.is_none() { Snapshots { before: digest, ..known } } else { Snapshots { after: digest, ..known } };
+        self.state.keep_snapshots(run, &known)?;
+        Ok(known)
     }
 }
 
@@ -86,7 +86,7 @@ impl Story {
         }
         let mut cancelled = self.cancelled.clone();
         let taken = tokio::select! {
-            taken = self.take_snapshot(Snapshots::default()) => taken,
+            taken = self.take_snapshot(self.snapshots.clone().unwrap_or_default()) => taken,
             _ = cancelled.at_least(Cancel::Stop) => return Err(Verdict::cancelled()),
         };
         match taken {
@@ -109,7 +109,7 @@ impl Story {
 
     /// The same once the command has ended, however it ended.
     pub(super) async fn snapshot_after(&mut self, verdict: Verdict) -> Verdict {
-        let Some(before) = self.snapshots else { return verdict };
+        let Some(before) = self.snapshots.clone().filter(|snapshots| snapshots.before.is_some()) else { return verdict };
         let mut cancelled = self.cancelled.clone();
         let taken = tokio::select! {
             taken = self.take_snapshot(before) => taken,
@@ -132,7 +132,8 @@ impl Story {
         let Some(workspace) = self.folders.root(Folder::Workspace) else { return Ok(known) };
         // The folder that is held open, not what stands at its path by now.
         let workspace = Root::open(&workspace.pinned())?;
-        let (selection, host, run) = (self.selection()?, Arc::clone(&self.host), self.question.settings.run_id.clone());
+        let (selection, host, run) =
+            (self.selection(&self.question.settings.workspace, false)?, Arc::clone(&self.host), self.question.settings.run_id.clone());
         let work = tokio::task::spawn_blocking(move || host.take_snapshot(&run, &workspace, &selection, known));
         match work.await {
             Ok(taken) => taken,
@@ -143,17 +144,20 @@ impl Story {
         }
     }
 
-    /// What the user wants to know of, less the results of this run and of others.
-    fn selection(&self) -> Result<Selection, RunError> {
+    /// What the user wants to know of in `folder`, less the results of this run and of others; and less the assets that lie there, where those
+    /// are nobody's work.
+    pub(super) fn selection(&self, folder: &Path, less_assets: bool) -> Result<Selection, RunError> {
         let settings = &self.question.settings;
         let rules = &settings.environment.snapshot;
         let mut outputs = self.host.state.output_dirs()?;
         outputs.insert(settings.output.clone());
         let inside = outputs.iter().filter_map(|output| {
-            let path = output.strip_prefix(&settings.workspace).ok()?;
+            let path = output.strip_prefix(folder).ok()?;
             RelativePath::from_os(path.as_os_str()).ok()
         });
-        let selection = Selection::new(&rules.keep, &rules.ignore)?.without(inside.collect::<BTreeSet<_>>());
+        let assets = settings.assets.values().filter(|asset| less_assets && is_copied(asset, settings.mode));
+        let without = inside.chain(assets.map(|asset| asset.save_path.clone()));
+        let selection = Selection::new(&rules.keep, &rules.ignore)?.without(without.collect::<BTreeSet<_>>());
         Ok(if rules.gitignore { selection.with_gitignore() } else { selection })
     }
 }

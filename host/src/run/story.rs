@@ -7,24 +7,30 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     cancel::{self, Cancel, Cancelled, Canceller},
     error::RunError,
-    event::Event,
+    event::{Event, OutputSource},
+    execute::Execution,
     host::Host,
+    ledger::Ledger,
     output::Output,
+    prepare::OwnWorkspace,
     provenance::{self, Sources},
+    reader::Reader,
     resolve::Resolved,
+    rows::{LogEnd, Rows},
     step::Step,
     verdict::Verdict,
 };
 use crate::{
     config::{self, RunSettings},
     egress::Client,
-    engine::{Engine, Outcome, Question},
+    engine::{Engine, Outcome, Question, StdinKind},
     imports::{Children, Folders, Reach},
-    names::{Ending, Moment, RunId},
-    policy::{ChildNetwork, Level},
+    names::{Moment, RunId},
+    policy::ChildNetwork,
     sandbox::Stdin,
     secrets::Held,
-    store::{self, Control, ControlReceiver, ExecutionKind, ExecutionSummary, LogFile, Manifest, Record, RunLock},
+    store::{self, Control, ControlReceiver, ExecutionKind, LogFile, LogWriter, Manifest, Record, RunLock},
+    workspace::{Placeholders, Workspace},
 };
 
 /// Events that wait for a watcher. Each holds at most 256 KiB of output; a watcher that does not read slows the command down, as a pipe
@@ -86,16 +92,15 @@ pub(super) struct Story {
     pub(super) claim: super::build::Claim,
     /// The environment that the run had, and whether it was there before.
     pub(super) environment_used: Option<(store::EnvironmentRow, bool)>,
-    /// The handle of the user's command, once it was started.
-    pub(super) execution: Option<String>,
-    pub(super) ending: Option<Ending>,
-    /// What confined the user's command, once it was started on this machine.
-    pub(super) level: Option<Level>,
+    /// The commands so far, those of the setup and the user's.
+    pub(super) ledger: Ledger,
     pub(super) outcome: Option<Outcome>,
-    pub(super) executions: Vec<ExecutionSummary>,
-    pub(super) logs: Vec<LogFile>,
     pub(super) artifacts: Vec<store::Artifact>,
     pub(super) sources: Sources,
+    /// The workspace, where it is made for this alone and removed in the end.
+    pub(super) own_workspace: Option<Workspace>,
+    /// Where commands find the assets.
+    pub(super) placeholders: Placeholders,
     /// What the workspace held, where the user wants to know.
     pub(super) snapshots: Option<store::Snapshots>,
     pub(super) created_at: Moment,
@@ -112,7 +117,7 @@ impl Host {
     pub async fn run(self: &Arc<Self>, settings: RunSettings) -> Result<RunHandle, RunError> {
         let (canceller, wish) = cancel::channel();
         let (events, watcher) = mpsc::channel(EVENTS);
-        let story = Story::open(self.clone(), settings, events, wish).await?;
+        let story = Story::open(self.clone(), settings, None, events, wish).await?;
         let id = story.question.settings.run_id.clone();
         let listener = match ControlReceiver::create(&self.state, &id) {
             Ok(control) => Some(tokio::spawn(listen(control, canceller.clone()))),
@@ -136,7 +141,7 @@ impl Host {
 }
 
 /// Pass on what other processes ask of this run.
-async fn listen(mut control: ControlReceiver, canceller: Canceller) {
+pub(super) async fn listen(mut control: ControlReceiver, canceller: Canceller) {
     while let Ok(wish) = control.recv().await {
         canceller.ask(match wish {
             Control::Stop => Cancel::Stop,
@@ -146,7 +151,14 @@ async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 }
 
 impl Story {
-    async fn open(host: Arc<Host>, mut settings: RunSettings, events: mpsc::Sender<Event>, cancelled: Cancelled) -> Result<Self, RunError> {
+    /// Everything up to the first step. `own` is there for a story whose workspace is made for it alone, and `settings` name it already.
+    pub(super) async fn open(
+        host: Arc<Host>,
+        mut settings: RunSettings,
+        own: Option<OwnWorkspace>,
+        events: mpsc::Sender<Event>,
+        cancelled: Cancelled,
+    ) -> Result<Self, RunError> {
         host.launcher.prepare(SUPERVISORS, settings.sandbox);
         let resolved = host.resolve_for(&settings).await?;
         let named = host.name_assets(&mut settings, &resolved.description)?;
@@ -156,7 +168,7 @@ impl Story {
         let network = super::network::of_command(&host, &settings, &resolved).await?;
         let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
         let held = Arc::new(host.hold(&resolved.rights).await?);
-        let prepared = super::prepare::prepare(&host, &mut settings, &resolved, &held)?;
+        let prepared = super::prepare::prepare(&host, &mut settings, own, &resolved, &held)?;
         host.bring_assets(&settings, &prepared.folders, &resolved.rights, &held).await?;
         let question =
             Question { interpreter: settings.interpreter.clone(), runtime: resolved.description.name.clone(), runtime_settings, settings };
@@ -177,14 +189,12 @@ impl Story {
             environment: None,
             claim: super::build::Claim::None,
             environment_used: None,
-            execution: None,
-            ending: None,
-            level: None,
+            ledger: Ledger::default(),
             outcome: None,
-            executions: vec![],
-            logs: vec![],
             artifacts: vec![],
             sources: Sources::default(),
+            own_workspace: prepared.own_workspace,
+            placeholders: named,
             snapshots: None,
             created_at: prepared.created_at,
             durations: BTreeMap::new(),
@@ -198,17 +208,22 @@ impl Story {
 
     /// The order of events. The way to the command ends at the first step that fails; the way home is always taken whole.
     async fn tell(mut self) -> Result<Manifest, RunError> {
-        self.enter(Step::Open).await;
-        let mut verdict = match self.until_the_command_ends().await {
+        let verdict = match self.until_the_command_ends().await {
             Ok(verdict) | Err(verdict) => verdict,
         };
+        self.go_home(verdict).await
+    }
+
+    /// The way home, from wherever the story is.
+    pub(super) async fn go_home(mut self, mut verdict: Verdict) -> Result<Manifest, RunError> {
         verdict = self.snapshot_after(verdict).await;
-        if self.execution.is_some() {
+        if self.ledger.command().is_some() {
             self.enter(Step::Collect).await;
             verdict = self.collect(verdict).await;
         }
         self.enter(Step::Teardown).await;
         verdict = self.teardown(verdict).await;
+        verdict = self.remove_workspace(verdict).await;
         // Nothing is written down any more when the manifest says how much there is.
         self.children.settle().await;
         self.enter(Step::Finish).await;
@@ -216,15 +231,52 @@ impl Story {
     }
 
     async fn until_the_command_ends(&mut self) -> Result<Verdict, Verdict> {
+        self.enter(Step::Open).await;
+        self.until_it_is_set_up().await?;
+        self.enter(Step::Start).await;
+        self.run_command().await
+    }
+
+    /// The environment is there, and set up.
+    pub(super) async fn until_it_is_set_up(&mut self) -> Result<(), Verdict> {
         self.snapshot_before().await?;
         self.enter(Step::Plan).await;
         let outline = self.examine_and_plan().await?;
         self.enter(Step::BuildEnv).await;
         self.build(outline).await?;
         self.enter(Step::Setup).await;
-        self.set_up().await?;
-        self.enter(Step::Start).await;
-        self.run_command().await
+        self.set_up().await
+    }
+
+    /// Run the user's command.
+    async fn run_command(&mut self) -> Result<Verdict, Verdict> {
+        let settings = &self.question.settings;
+        let index = self.ledger.number();
+        let stdin = self.stdin.take().unwrap_or_default();
+        let execution = Execution {
+            kind: ExecutionKind::Command,
+            index,
+            argv: settings.command.clone(),
+            variables: settings.variables.clone(),
+            working_folder: None,
+            stdin_kind: if matches!(stdin, Stdin::Empty) { StdinKind::Empty } else { StdinKind::Host(None) },
+            stdin,
+            deadline: settings.deadline.duration(),
+            grace: settings.grace,
+            cap: settings.log_limit,
+            output: self.output("", OutputSource::Execution { kind: ExecutionKind::Command, index })?,
+            label: "command".to_owned(),
+            cancelled: self.cancelled.clone(),
+            rows: Rows::AtOnce,
+        };
+        let what = format!("`{}`", settings.command.first().map_or("", String::as_str));
+        let begun = self.begin(execution).await?;
+        self.enter(Step::Follow).await;
+        let ended = self.follow(begun).await;
+        match ended.problem {
+            Some(problem) => Err(problem),
+            None => Ok(Verdict::of_ending(&ended.ending, ExecutionKind::Command, &what, self.was_cancelled())),
+        }
     }
 
     /// `doctor`, `plan` and the look at the repository, side by side.
@@ -268,27 +320,27 @@ impl Story {
     }
 
     /// Begin the log of a command.
-    pub(super) fn output(&self, name: &str, source: super::event::OutputSource) -> Result<Arc<Output>, Verdict> {
-        Output::create(&self.log_path(name), source, self.held.scrubber(), self.events.clone())
+    pub(super) fn output(&self, name: &str, source: OutputSource) -> Result<Arc<Output>, Verdict> {
+        Output::create(&self.log_path(name), self.held.scrubber(), Reader::Watcher { source, events: self.events.clone() })
             .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
     }
 
-    /// End the log of a command, and remember it for the manifest.
-    pub(super) async fn finish_log(&mut self, name: &str, output: &Output, truncated: bool) -> Result<(), Verdict> {
-        let summary = output.finish().await.map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
-        let Some(summary) = summary else { return Ok(()) };
-        self.logs.push(LogFile {
+    /// End the log of a command, and remember it for the manifest. Whether there is one.
+    pub(super) async fn finish_log(&self, name: &str, output: &Output, truncated: bool, end: LogEnd) -> Result<bool, Verdict> {
+        let end = match end {
+            LogEnd::Durable => LogWriter::finish,
+            LogEnd::Ordinary => LogWriter::end,
+        };
+        let summary = output.finish(end).await.map_err(|error| Verdict::from(super::output::log_failure(&error)))?;
+        let Some(summary) = summary else { return Ok(false) };
+        self.ledger.add_log(LogFile {
             name: name.to_owned(),
             path: store::path_in_manifest(&self.question.settings.output, &summary.path),
             bytes: summary.bytes,
             sha256: summary.sha256,
             truncated,
         });
-        Ok(())
-    }
-
-    pub(super) fn summarize(&mut self, kind: ExecutionKind, index: u32, argv: &[String], ending: Option<&Ending>, log: &str) {
-        self.executions.push(ExecutionSummary { kind, index, argv: argv.to_vec(), ending: ending.cloned(), log: Some(log.to_owned()) });
+        Ok(true)
     }
 }
 

@@ -37,6 +37,17 @@ impl Story {
         }
     }
 
+    /// Remove the workspace that was made for this alone.
+    pub(super) async fn remove_workspace(&mut self, verdict: Verdict) -> Verdict {
+        let Some(mut workspace) = self.own_workspace.take() else { return verdict };
+        // It may be a large one, and other tasks go on meanwhile.
+        let removing = tokio::task::spawn_blocking(move || workspace.cleanup().left).await;
+        let Some(left) = removing.ok().and_then(|left| left.into_iter().next()) else { return verdict };
+        let message = format!("`{}` of the workspace is still there: {}", left.path.escape_debug(), left.why);
+        self.note(message.clone()).await;
+        verdict.or_incomplete(ReasonCode::TeardownFailed, message)
+    }
+
     async fn release(&mut self, release: EnvironmentRelease, verdict: Verdict) -> Verdict {
         let handle = self.environment.clone().or_else(|| release.row().handle.clone());
         let call = self.call(Export::Teardown);

@@ -119,6 +119,24 @@ impl State {
         self.write(Durability::Ordinary, |transaction| self.change(transaction, run, index, sql, (run.as_str(), index, ending)))
     }
 
+    /// Write executions down as they are now, all in one step, whether they were known or not. One that has ended keeps its first ending,
+    /// and where the reading of its output stopped is left as it was.
+    pub fn keep_executions(&self, rows: &[ExecutionRow], durability: Durability) -> Result<(), StoreError> {
+        let sql = "INSERT INTO executions (run_id, number, kind, argv, state, handle, ending) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                   ON CONFLICT (run_id, number) DO UPDATE SET handle = coalesce(excluded.handle, handle), \
+                   state = iif(state = 'ended', state, excluded.state), ending = coalesce(ending, excluded.ending)";
+        self.write(durability, |transaction| {
+            for row in rows {
+                let ending = row.ending.as_ref().map(serde_json::to_string).transpose();
+                let ending = ending.map_err(|error| self.failed()(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
+                let argv = serde_json::Value::from(row.argv.clone()).to_string();
+                let values = (row.run_id.as_str(), row.index, row.kind.word(), argv, row.state.word(), &row.handle, ending);
+                transaction.prepare_cached(sql).and_then(|mut insert| insert.execute(values)).map_err(self.failed())?;
+            }
+            Ok(())
+        })
+    }
+
     /// The executions of a run, in order.
     pub fn executions(&self, run: &RunId) -> Result<Vec<ExecutionRow>, StoreError> {
         self.read(|connection| {
@@ -198,6 +216,41 @@ mod tests {
         let row = state.executions(&run).unwrap().remove(0);
         assert_eq!((row.state, row.handle.as_deref(), row.cursor.as_str()), (ExecutionState::Ended, Some("p2"), "c7"));
         assert_eq!(row.ending, Some(ending(0)));
+    }
+
+    #[test]
+    fn several_executions_are_written_down_in_one_step_and_a_first_ending_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let run = state.create_run(&new_run("one")).unwrap().run().clone();
+        let row = |index, state, ending: Option<Ending>| ExecutionRow {
+            run_id: run.clone(),
+            index,
+            kind: ExecutionKind::Command,
+            argv: vec!["true".into()],
+            state,
+            handle: Some(format!("p{index}")),
+            cursor: String::new(),
+            ending,
+        };
+        state
+            .keep_executions(&[row(0, ExecutionState::Running, None), row(1, ExecutionState::Ended, Some(ending(1)))], Durability::Ordinary)
+            .unwrap();
+        state.execution_read_to(&run, 0, "c1").unwrap();
+        state
+            .keep_executions(
+                &[row(0, ExecutionState::Ended, Some(ending(0))), row(1, ExecutionState::Running, Some(ending(2)))],
+                Durability::Durable,
+            )
+            .unwrap();
+        let rows = state.executions(&run).unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.state, row.ending.clone().unwrap())).collect::<Vec<_>>(),
+            [(ExecutionState::Ended, ending(0)), (ExecutionState::Ended, ending(1))]
+        );
+        assert_eq!(rows[0].cursor, "c1");
+        let unknown = ExecutionRow { run_id: "none".parse().unwrap(), ..row(0, ExecutionState::Running, None) };
+        assert!(state.keep_executions(&[unknown], Durability::Ordinary).is_err());
     }
 
     #[test]

@@ -17,6 +17,8 @@
 //!     record.jsonl              every host call, in a hash chain
 //!     manifest.json             what came of it
 //!     snapshots.json            which snapshots are of its workspace
+//!     workspace/                the workspace of a session that has its own, while it goes on
+//!     archives/                 what a session exported, while it goes on
 //!     logs/                     logs of setup and of the command
 //!     output/                   the output directory, unless the user chose another
 //! ```
@@ -132,6 +134,18 @@ impl Layout {
     #[must_use]
     pub fn assets_of(&self, run: &RunId) -> PathBuf {
         self.run(run).join("assets")
+    }
+
+    /// The workspace of a session that has its own, for as long as it goes on.
+    #[must_use]
+    pub fn workspace_of(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("workspace")
+    }
+
+    /// What a session exported, for as long as it goes on.
+    #[must_use]
+    pub fn archives_of(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("archives")
     }
 
     /// The folder of one run.

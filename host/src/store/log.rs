@@ -72,7 +72,13 @@ impl LogWriter {
 
     /// The log is complete. On disk when this returns.
     pub fn finish(self) -> Result<LogSummary, StoreError> {
-        self.flushing.finish(&self.file).map_err(|error| StoreError::io("flushed", &self.path, error))?;
+        let Self { path, file, bytes, hashing, flushing } = self;
+        flushing.finish(&file).map_err(|error| StoreError::io("flushed", &path, error))?;
+        Self { path, file, bytes, hashing, flushing: Flushing::default() }.end()
+    }
+
+    /// The log is complete, and in the hands of the system: it survives the death of this process, not always a power cut.
+    pub fn end(self) -> Result<LogSummary, StoreError> {
         let sha256 = self.hashing.finish().map_err(|error| StoreError::io("digested", &self.path, error))?;
         Ok(LogSummary { path: self.path, bytes: Bytes(self.bytes), sha256 })
     }

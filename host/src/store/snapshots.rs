@@ -9,12 +9,25 @@ use super::{State, directory, error::StoreError};
 use crate::names::{Digest, RunId};
 
 /// What the workspace of a run held: the digests of its snapshots.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshots {
     /// Before anything happened; null where the snapshot failed.
     pub before: Option<Digest>,
     /// After the command had ended; null where the snapshot failed, or was never taken.
     pub after: Option<Digest>,
+    /// What a session handed over, in order; the same digest once for each time.
+    #[serde(default)]
+    pub checkpoints: Vec<Digest>,
+    /// What a session that goes on may still go back to. None of it outlives the session.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(skip)]
+    pub passing: BTreeSet<Digest>,
+}
+
+impl Snapshots {
+    fn all(self) -> impl Iterator<Item = Digest> {
+        self.before.into_iter().chain(self.after).chain(self.checkpoints).chain(self.passing)
+    }
 }
 
 impl State {
@@ -43,7 +56,7 @@ impl State {
         };
         serde_json::from_slice(&text).map_err(|error| StoreError::Malformed {
             path,
-            expected: "the digests of two snapshots",
+            expected: "the digests of snapshots",
             why: error.to_string(),
         })
     }
@@ -60,8 +73,7 @@ impl State {
         for entry in entries {
             let name = entry.map_err(|error| StoreError::io("read", &folder, error))?.file_name();
             let Some(run) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            let Snapshots { before, after } = self.snapshots(&run)?;
-            wanted.extend(before.into_iter().chain(after));
+            wanted.extend(self.snapshots(&run)?.all());
         }
         Ok(wanted)
     }

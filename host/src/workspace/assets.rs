@@ -9,7 +9,11 @@ use std::{
 
 use rustix::fs::{FileType, Mode, fchmod};
 
-use super::{HardLinks, RelativePath, Root, WorkspaceError, contents::ContentLimits};
+use super::{
+    HardLinks, RelativePath, Root, WorkspaceError,
+    archive::{UnpackLimits, unpack},
+    contents::ContentLimits,
+};
 use crate::{
     names::{Bytes, Digest},
     policy::SecretName,
@@ -35,6 +39,8 @@ pub enum AssetSource {
     File(Inside),
     /// A folder of the project.
     Folder(Inside),
+    /// A tar archive of the project, which becomes a folder.
+    Archive(Inside),
     /// A file that the host fetches.
     Url(AssetUrl),
     /// A secret of the user, as a file.
@@ -93,14 +99,16 @@ impl Asset {
     /// Whether what it names in the project is there, and is what it should be.
     pub fn check(&self) -> Result<(), WorkspaceError> {
         match &self.source {
-            AssetSource::File(inside) => Root::open(&inside.folder)?.open_file(&inside.path, HardLinks::Refuse).map(|_| ()),
+            AssetSource::File(inside) | AssetSource::Archive(inside) => {
+                Root::open(&inside.folder)?.open_file(&inside.path, HardLinks::Refuse).map(|_| ())
+            }
             AssetSource::Folder(inside) => Root::open(&inside.folder)?.open_dir(&inside.path).map(|_| ()),
             AssetSource::Url(_) | AssetSource::Secret(_) => Ok(()),
         }
         .map_err(|cause| self.failed(cause))
     }
 
-    /// Put a file or a folder of the project into `target`. May be done again: what is there is replaced. Nothing is done for the others,
+    /// Put a file, a folder or what is in an archive of the project into `target`. May be done again: what is there is replaced. Nothing is done for the others,
     /// whose bytes come from elsewhere.
     pub fn place(&self, target: &Root) -> Result<(), WorkspaceError> {
         let placed = match &self.source {
@@ -108,6 +116,7 @@ impl Asset {
             AssetSource::Folder(inside) => Root::open(&inside.folder)
                 .and_then(|source| source.open_dir(&inside.path))
                 .and_then(|source| merge(&source, target, &self.save_path)),
+            AssetSource::Archive(inside) => Root::open(&inside.folder).and_then(|source| self.unpack(&source, &inside.path, target)),
             AssetSource::Url(_) | AssetSource::Secret(_) => Ok(()),
         };
         placed.map_err(|cause| self.failed(cause))
@@ -141,14 +150,23 @@ impl Asset {
     }
 
     fn copy(&self, source: &Root, path: &RelativePath, target: &Root) -> Result<(), WorkspaceError> {
-        // Before anything is replaced: what is not meant is not placed.
-        if let Some(expected) = self.sha256 {
-            let found = source.measure(path, LARGEST_ASSET)?.sha256;
-            if found != expected {
-                return Err(WorkspaceError::OtherContent { path: path.to_string(), found, expected });
-            }
-        }
+        self.compare(source, path)?;
         source.copy_out(path, target, &self.save_path, LARGEST_ASSET).map(|_| ())
+    }
+
+    /// Whether it is what it should be. Asked before anything is replaced: what is not meant is not placed.
+    fn compare(&self, source: &Root, path: &RelativePath) -> Result<(), WorkspaceError> {
+        let Some(expected) = self.sha256 else { return Ok(()) };
+        let found = source.measure(path, LARGEST_ASSET)?.sha256;
+        if found == expected { Ok(()) } else { Err(WorkspaceError::OtherContent { path: path.to_string(), found, expected }) }
+    }
+
+    /// Unpack an archive into a folder of `target`, beside what is there.
+    fn unpack(&self, source: &Root, path: &RelativePath, target: &Root) -> Result<(), WorkspaceError> {
+        self.compare(source, path)?;
+        let archive = source.open_file(path, HardLinks::Refuse)?;
+        let folder = target.create_dir_all(&self.save_path)?;
+        unpack(archive, &folder, UnpackLimits::default()).map(|_| ())
     }
 
     fn failed(&self, cause: WorkspaceError) -> WorkspaceError {
@@ -174,9 +192,14 @@ impl Root {
     pub fn seal(&self) -> Result<(), WorkspaceError> {
         let mut folders = vec![];
         every(self, &mut |path, kind| {
-            if kind == FileType::Directory {
-                folders.push(path.clone());
-                return Ok(());
+            match kind {
+                FileType::Directory => {
+                    folders.push(path.clone());
+                    return Ok(());
+                }
+                // Nothing can be written through its own name, and what it leads to is sealed where it lies.
+                FileType::Symlink => return Ok(()),
+                _ => {}
             }
             let file = self.open_file(path, HardLinks::Refuse)?;
             let failed = |cause| self.system("seal", path, cause);
