@@ -18,6 +18,8 @@ mod crash;
 mod deadline;
 mod diff;
 mod docker;
+mod docker_access;
+mod docker_images;
 mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]

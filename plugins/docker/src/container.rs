@@ -3,7 +3,8 @@
 use worldflux_plugin::{Cause, Detail, Environment, Failure, Release, context::Context, log};
 
 use crate::{
-    dialect::{self, Container, LABEL},
+    answers::{Binding, Container},
+    dialect::{self, LABEL},
     handle::Handle,
     image::{self, Ready},
     translate::Shape,
@@ -136,7 +137,7 @@ fn is_all_baked(context: &Context) -> bool {
 
 /// Ports inside with those of this machine.
 fn open_ports(container: &Container) -> serde_json::Map<String, serde_json::Value> {
-    let bound = |(inside, bindings): (&String, &Option<Vec<dialect::Binding>>)| {
+    let bound = |(inside, bindings): (&String, &Option<Vec<Binding>>)| {
         let port = bindings.iter().flatten().find_map(|binding| binding.host_port.parse::<u16>().ok())?;
         Some((inside.trim_end_matches("/tcp").to_owned(), port.into()))
     };

@@ -6,7 +6,8 @@ use worldflux_plugin::{
 };
 
 use crate::{
-    dialect::{self, Info},
+    answers::Info,
+    dialect,
     settings::{self, Client, Pull, Settings, Source},
 };
 

@@ -11,9 +11,9 @@ use worldflux_plugin::{
 };
 
 use crate::{
-    VERSION, archive, build,
-    dialect::{self, Image},
-    pull,
+    VERSION,
+    answers::Image,
+    archive, build, dialect, pull,
     settings::{Pull, Settings, Source},
     translate::Shape,
 };

@@ -5,9 +5,10 @@
 //!
 //! Never: makes a container with more rights than its user asked for, puts the value of a variable on a command line or into what the daemon
 //! shows of a container, touches a container that it did not make.
-//! Read in order: settings, translate, doctor, plan, handle, container, image, archive, build, pull, progress, start, variables, kill; dialect
-//! has every request and every answer that is read.
+//! Read in order: settings, translate, mounts, doctor, plan, handle, container, image, archive, build, pull, progress, start, variables, kill; dialect
+//! has every request, answers every answer that is read.
 
+mod answers;
 mod archive;
 mod build;
 mod container;
@@ -16,6 +17,7 @@ mod doctor;
 mod handle;
 mod image;
 mod kill;
+mod mounts;
 mod plan;
 mod progress;
 mod pull;

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use worldflux_plugin::{
-    Failure,
-    context::{Context, Folder},
-};
+use worldflux_plugin::{Failure, context::Context};
 
 use crate::{
     dialect::LABEL,
-    settings::{self, ASSETS, OUTPUT, Settings, WORKSPACE, is_below, is_place},
+    mounts::{self, Mounted},
+    settings::{self, Settings, WORKSPACE},
 };
 
 /// Who commands run as where the user of this machine is root, and nothing is said: nobody in particular.
@@ -45,14 +43,6 @@ pub(crate) enum Network {
     /// That of this machine.
     Host,
     Named(String),
-}
-
-/// Something of this machine that a container sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mounted {
-    pub(crate) host: String,
-    pub(crate) target: String,
-    pub(crate) writable: bool,
 }
 
 impl Network {
@@ -96,7 +86,7 @@ impl Shape {
         let user = user(context, &settings, is_rootless, &mut notes)?;
         let ports = ports(context)?;
         let network = network(context, &settings, !ports.is_empty(), &mut notes)?;
-        let mounts = mounts(context, &settings)?;
+        let mounts = mounts::all(context, &settings)?;
         let mut variables = BTreeMap::new();
         if settings.user.is_none() && context.specification.user.is_empty() && user != "0:0" {
             // The image does not know this user, who then has `/` as home and can write nothing there.
@@ -237,52 +227,12 @@ fn ports(context: &Context) -> Result<BTreeMap<u16, u16>, Failure> {
     Ok(ports)
 }
 
-/// Everything that the container sees of this machine, each at another place.
-fn mounts(context: &Context, settings: &Settings) -> Result<Vec<Mounted>, Failure> {
-    let mut mounts: Vec<Mounted> = Vec::new();
-    let mut add = |folder: &Folder, target: &str, writable: bool, is_needed: bool| match &folder.host {
-        Some(host) => {
-            mounts.push(Mounted { host: host.clone(), target: target.to_owned(), writable });
-            Ok(())
-        }
-        None if is_needed => Err(Failure::other(format!("where `{}` is on this machine is not known to this plugin", folder.guest))
-            .hint(format!("worldflux plugin grant docker --folder {}=write", folder.guest))),
-        None => Ok(()),
-    };
-    let folders = &context.folders;
-    if settings.mount_workspace {
-        add(&folders.workspace, WORKSPACE, true, true)?;
-        if settings.workdir != WORKSPACE {
-            // Assets and the paths that the user is told begin with the usual place.
-            add(&folders.workspace, &settings.workdir, true, true)?;
-        }
-    }
-    // A plan is made before there is a place for results.
-    add(&folders.output, OUTPUT, true, false)?;
-    add(&folders.assets, ASSETS, false, false)?;
-    for mount in &context.specification.mounts {
-        let refused = |expected: &str| Err(Failure::invalid("specification.mounts", &mount.target, expected));
-        if !is_place(&mount.target) {
-            return refused("an absolute path in the container, without `..`");
-        }
-        if ["/proc", "/sys", "/dev"].iter().any(|kernel| is_below(&mount.target, kernel)) {
-            return refused("another place: that one is the kernel's");
-        }
-        let taken = mounts.iter().find(|taken| is_below(&mount.target, &taken.target) || is_below(&taken.target, &mount.target));
-        if let Some(taken) = taken {
-            return refused(&format!("another place: `{}` is there already", taken.target));
-        }
-        mounts.push(Mounted { host: mount.host.clone(), target: mount.target.clone(), writable: mount.writable });
-    }
-    Ok(mounts)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use worldflux_plugin::{
         Detail,
-        context::{Collection, EnvironmentSpecification, Folders, Mode, Mount, Port, RunIdentity, SnapshotRules, Variable},
+        context::{Collection, EnvironmentSpecification, Folder, Folders, Mode, Port, RunIdentity, SnapshotRules, Variable},
     };
 
     pub(crate) fn context(settings: &str) -> Context {
@@ -398,36 +348,6 @@ pub(crate) mod tests {
         assert!(shape(&context).ports.is_empty() && shape(&context).listen() == "127.0.0.1");
         context.specification.network = "none".into();
         assert!(Shape::new(&context, false).is_err());
-    }
-
-    /// F139, X38, X39
-    #[test]
-    fn two_mounts_never_hide_each_other() {
-        let mount = |host: &str, target: &str| Mount { host: host.into(), target: target.into(), writable: false };
-        let with = |mounts: Vec<Mount>| {
-            let mut context = image();
-            context.specification.mounts = mounts;
-            Shape::new(&context, false)
-        };
-        // One folder of the machine at two places, and a name that only begins like the workspace.
-        let shape = with(vec![mount("/data", "/a"), mount("/data", "/b"), mount("/data", "/workspace2")]).unwrap();
-        assert_eq!(shape.mounts.len(), 5);
-        for wrong in ["/workspace", "/workspace/x", "/output/x", "/", "relative", "/a/../b", "/proc/x", "/a//b"] {
-            assert!(with(vec![mount("/data", wrong)]).is_err(), "{wrong}");
-        }
-        assert!(with(vec![mount("/data", "/a"), mount("/data", "/a")]).is_err());
-        assert!(with(vec![mount("/data", "/a"), mount("/data", "/a/b")]).is_err());
-    }
-
-    #[test]
-    fn a_workspace_can_have_another_place_or_none() {
-        let context = context(r#"{"image":"x","workdir":"/app"}"#);
-        let shape = shape(&context);
-        let targets: Vec<_> = shape.mounts.iter().map(|mount| mount.target.as_str()).collect();
-        assert_eq!(targets, ["/workspace", "/app", "/output"]);
-        assert_eq!((shape.inside("/workspace/x"), shape.inside("/output")), ("/app/x".into(), "/output".into()));
-        let none = super::tests::context(r#"{"image":"x","mount_workspace":false}"#);
-        assert_eq!(Shape::new(&none, false).unwrap().mounts.len(), 1);
     }
 
     #[test]
