@@ -15,6 +15,9 @@ mod authority;
 mod background;
 mod containers;
 mod crash;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/daemon.rs"]
+mod daemon;
 mod deadline;
 mod diff;
 mod docker;
