@@ -43,7 +43,7 @@ impl Place {
             let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end_to_end");
             fs::create_dir_all(&state).unwrap();
             private(&state);
-            for name in ["local", "replicate"] {
+            for name in ["docker", "local", "replicate"] {
                 let info = Command::new(PROGRAM).args(["runtime", "info", name]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
                 assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
             }

@@ -13,9 +13,16 @@ mod audit;
 #[path = "../kit/authority.rs"]
 mod authority;
 mod background;
+mod containers;
 mod crash;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/daemon.rs"]
+mod daemon;
 mod deadline;
 mod diff;
+mod docker;
+mod docker_access;
+mod docker_images;
 mod endpoints;
 mod environment;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]

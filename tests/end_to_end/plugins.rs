@@ -86,7 +86,7 @@ fn a_file_is_looked_at_without_believing_a_letter_of_it() {
         let answer = place.type_in(["plugin", "add", "bad.wasm", "--all-asked"]);
         assert!(answer.code != Some(0) && answer.stderr.contains(complaint), "{complaint}: {}", answer.stderr);
     }
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "docker\nlocal\nreplicate\n");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn an_added_plugin_is_a_copy_that_has_a_name_and_no_right_that_nobody_gave() {
     assert_eq!(fs::read(copy(&place)).unwrap(), fs::read(&file).unwrap());
     assert_eq!((mode(&copy(&place)), mode(copy(&place).parent().unwrap()), mode(&config(&place, "plugins.lock"))), (0o600, 0o700, 0o600));
     fs::remove_file(&file).unwrap();
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "bare\nlocal\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "bare\ndocker\nlocal\nreplicate\n");
     let list = place.type_in(["plugin", "list"]).expect(0);
     assert!(list.text().contains("added from") && list.text().contains("bundled"), "{}", list.text());
 
@@ -115,7 +115,7 @@ fn an_added_plugin_is_a_copy_that_has_a_name_and_no_right_that_nobody_gave() {
     place.type_in(["plugin", "grant", "bare", "--all-asked"]).expect(0);
     assert!(place.type_in(["plugin", "grants"]).expect(0).text().contains("to launch the command that you type"));
     place.type_in(["plugin", "remove", "bare"]).expect(0);
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "docker\nlocal\nreplicate\n");
     assert!(crate::kit::files(&place.state().join("plugins")).is_empty());
     assert_eq!(place.type_in(["plugin", "grants"]).expect(0).text(), "");
     assert!(place.type_in(["plugin", "remove", "bare"]).expect(2).stderr.contains("no plugin `bare` was added"));
@@ -203,7 +203,7 @@ fn a_name_that_could_be_taken_for_another_is_refused() {
         let answer = place.type_in(line).expect(2);
         assert!(answer.stderr.contains("worldflux plugin update"), "{}", answer.stderr);
     }
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nlokal\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "docker\nlocal\nlokal\nreplicate\n");
 }
 
 // SC02, SC03.

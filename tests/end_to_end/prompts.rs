@@ -78,7 +78,7 @@ fn ctrl_c_at_a_question_leaves_everything_as_it_was() {
     plugin(&place, TOML);
     let shown = typed(&place, &[("launch the command", "y\\n"), ("start `git`", "\\x03")], &["plugin", "add", "bare.wasm"]);
     assert!(shown.contains("answers left: 0, ended with -2"), "{shown}");
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "docker\nlocal\nreplicate\n");
     assert_eq!(granted(&place), "");
     assert!(!place.state().join("plugins").exists());
     // The end of the input is no yes either.

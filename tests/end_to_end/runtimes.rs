@@ -44,7 +44,7 @@ fn runtime_info_says_the_same_twice() {
 fn runtime_doctor_is_one_document_keyed_by_name() {
     let place = Place::new();
     let health = place.type_in(["runtime", "doctor", "--json"]).expect(0).json();
-    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "replicate"]);
+    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["docker", "local", "replicate"]);
     let findings = health.pointer("/local/findings").and_then(Value::as_array).unwrap();
     let checks: Vec<_> = findings.iter().map(|finding| finding["check"].as_str().unwrap()).collect();
     for check in ["python", "uv", "git", "gpu", "disk"] {
@@ -85,7 +85,7 @@ fn a_broken_plugin_does_not_hide_the_others() {
     let path = guest("rogue");
     let health = place.type_in(["--json".as_ref(), "--plugin".as_ref(), path.as_os_str(), "runtime".as_ref(), "doctor".as_ref()]);
     let health = health.json();
-    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "replicate", "rogue"]);
+    assert_eq!(health.as_object().unwrap().keys().collect::<Vec<_>>(), ["docker", "local", "replicate", "rogue"]);
     assert!(!health.pointer("/local/findings").and_then(Value::as_array).unwrap().is_empty());
 
     place.write("broken.wasm", crate::guests::rogue_that_describes("trap"));

@@ -91,7 +91,7 @@ fn doctor_tells_about_this_program_and_every_runtime() {
     let told = place.type_in(["doctor"]).expect(0);
     assert!(told.text().contains("ok: worldflux: state: ") && told.text().contains("ok: local: "), "{}", told.text());
     let document = place.type_in(["doctor", "--json"]).expect(0).json();
-    assert_eq!(document.as_object().unwrap().keys().collect::<Vec<_>>(), ["local", "replicate", "worldflux"]);
+    assert_eq!(document.as_object().unwrap().keys().collect::<Vec<_>>(), ["docker", "local", "replicate", "worldflux"]);
     let file = place.write("file", "");
     let broken = answer(place.command(["doctor"]).env("WORLDFLUX_STATE_DIR", file.join("below"))).expect(2);
     assert!(broken.text().lines().any(|line| line.starts_with("error: worldflux: state: ")), "{}", broken.text());

@@ -15,9 +15,9 @@ fn user() -> (User, PathBuf) {
 #[test]
 fn it_is_listed_when_it_is_named() {
     let (user, _) = user();
-    assert_eq!(user.types("runtime list").stdout, "local\nreplicate\n");
-    assert_eq!(user.types("runtime list --plugin ./bare.wasm").stdout, "bare\nlocal\nreplicate\n");
-    assert_eq!(user.types("--plugin bare.wasm runtime list").stdout, "bare\nlocal\nreplicate\n");
+    assert_eq!(user.types("runtime list").stdout, "docker\nlocal\nreplicate\n");
+    assert_eq!(user.types("runtime list --plugin ./bare.wasm").stdout, "bare\ndocker\nlocal\nreplicate\n");
+    assert_eq!(user.types("--plugin bare.wasm runtime list").stdout, "bare\ndocker\nlocal\nreplicate\n");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn it_is_found_in_a_folder_of_plugins() {
     user.place("plugins/bare.wasm", &guest("bare"));
     user.place("plugins/notes.txt", &guest("bare"));
     let list = user.command(["runtime", "list"]).env("WORLDFLUX_PLUGIN_PATH", "plugins").output().unwrap();
-    assert_eq!(String::from_utf8(list.stdout).unwrap(), "bare\nlocal\nreplicate\n");
+    assert_eq!(String::from_utf8(list.stdout).unwrap(), "bare\ndocker\nlocal\nreplicate\n");
 }
 
 #[test]
@@ -153,6 +153,6 @@ fn a_second_plugin_of_the_same_name_is_told_and_spoils_nothing() {
     let toml = worldflux::plugin::unpack(&component).unwrap().unwrap().replace("from the WIT alone\"", "again\"");
     fs::write(user.project().join("other.wasm"), worldflux::plugin::pack(&component, &toml).unwrap()).unwrap();
     let said = user.types("runtime list --plugin ./bare.wasm --plugin ./other.wasm");
-    assert_eq!((said.code, said.stdout.as_str()), (0, "bare\nlocal\nreplicate\n"));
+    assert_eq!((said.code, said.stdout.as_str()), (0, "bare\ndocker\nlocal\nreplicate\n"));
     assert!(said.stderr.contains("`./other.wasm` calls itself `bare`, and so does "), "{}", said.stderr);
 }

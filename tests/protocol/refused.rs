@@ -175,7 +175,7 @@ fn a_bad_file_in_a_folder_of_plugins_spoils_only_itself() {
     fs::copy(guest("bare"), place.path().join("b.wasm")).unwrap();
     let catalog = Catalog::open(&[place.path().to_owned()], []);
     let names: Vec<_> = catalog.entries().iter().map(|entry| entry.name.to_string()).collect();
-    assert_eq!(names, ["bare", "local", "replicate"]);
+    assert_eq!(names, ["bare", "docker", "local", "replicate"]);
     assert_eq!(catalog.problems().len(), 1);
 }
 

@@ -52,8 +52,10 @@ impl Place {
             let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sessions");
             fs::create_dir_all(&state).unwrap();
             private(&state);
-            let info = Command::new(PROGRAM).args(["runtime", "info", "local"]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
-            assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+            for name in ["docker", "local"] {
+                let info = Command::new(PROGRAM).args(["runtime", "info", name]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
+                assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
+            }
             state
         });
         let state = self.state();

@@ -9,6 +9,10 @@
 
 mod at_once;
 mod commands;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+#[path = "../kit/daemon.rs"]
+mod daemon;
+mod docker;
 mod ends;
 mod files;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]

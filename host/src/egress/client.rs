@@ -1,6 +1,10 @@
 //! Requests: one out, one answer back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, client::conn};
@@ -53,6 +57,12 @@ impl Client {
     #[must_use]
     pub const fn limits(&self) -> &HttpLimits {
         &self.limits
+    }
+
+    /// The socket of this machine behind which a host is: as the user says, else `asked`, as the plugin asks for it.
+    #[must_use]
+    pub fn socket(&self, name: &EndpointName, asked: Option<&Path>) -> Option<PathBuf> {
+        self.dialer.socket(name, asked)
     }
 
     /// Connections that wait for a next request.

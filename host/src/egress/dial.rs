@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -61,26 +61,37 @@ impl Dialer {
 
     /// The same, in this time at most.
     pub(super) async fn connect_within(&self, permit: Permit<Connect>, limit: Duration) -> Result<Connection, EgressError> {
-        let Connect { host, port } = permit.into_action();
+        let Connect { host, port, at } = permit.into_action();
         let name = EndpointName { host, port };
-        match self.whereabouts(&name).await? {
+        match self.whereabouts(&name, at.as_deref()).await? {
             Whereabouts::Socket(path) => unix(&name, &path, limit).await,
             Whereabouts::Addresses(addresses) => tcp(&name, &addresses, limit).await,
         }
     }
 
-    /// Where a host is, every address checked.
-    pub(super) async fn whereabouts(&self, name: &EndpointName) -> Result<Whereabouts, EgressError> {
+    /// The socket behind which a host is, as the user says, else `asked`, as the plugin asks for it. `None` where it is elsewhere.
+    pub(super) fn socket(&self, name: &EndpointName, asked: Option<&Path>) -> Option<PathBuf> {
+        match self.endpoint(name).and_then(|endpoint| endpoint.at.as_ref()) {
+            Some(Place::Socket(path)) => Some(path.clone()),
+            Some(Place::Address(_)) => None,
+            None => asked.map(Path::to_owned),
+        }
+    }
+
+    /// Where a host is, every address checked. `asked` is the socket where the plugin asks for it.
+    pub(super) async fn whereabouts(&self, name: &EndpointName, asked: Option<&Path>) -> Result<Whereabouts, EgressError> {
+        if let Some(path) = self.socket(name, asked) {
+            return Ok(Whereabouts::Socket(path));
+        }
         let endpoint = self.endpoint(name);
         let private = endpoint.map_or(&[][..], |endpoint| endpoint.private.as_slice());
         Ok(match endpoint.and_then(|endpoint| endpoint.at.as_ref()) {
-            Some(Place::Socket(path)) => Whereabouts::Socket(path.clone()),
             Some(Place::Address(address)) => {
                 let forbidden = |reason| EgressError::Forbidden { host: name.clone(), address: address.ip(), reason };
                 address::check_typed(address.ip()).map_err(forbidden)?;
                 Whereabouts::Addresses(vec![*address])
             }
-            None => Whereabouts::Addresses(resolve(name, private).await?),
+            Some(Place::Socket(_)) | None => Whereabouts::Addresses(resolve(name, private).await?),
         })
     }
 

@@ -7,7 +7,7 @@ use std::{
     error::Error as _,
     io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -48,8 +48,8 @@ impl Client {
         let begin = Instant::now();
         let (permit, parts, _, _, limits) = request.into_parts();
         let action = permit.into_action();
-        let (scheme, name) = (action.scheme, EndpointName { host: action.host, port: action.port });
-        let client = self.downloader(&name, scheme, &limits).await?;
+        let (scheme, at, name) = (action.scheme, action.at, EndpointName { host: action.host, port: action.port });
+        let client = self.downloader(&name, at.as_deref(), scheme, &limits).await?;
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         // The port is that of the addresses. One that stands in the URL would take its place.
         let in_url = if matches!(name.host, Host::Name(_)) { name.host.to_string() } else { authority(&name, scheme) };
@@ -70,7 +70,13 @@ impl Client {
         Ok(Download { response, name, limits, begin, received: 0 })
     }
 
-    async fn downloader(&self, name: &EndpointName, scheme: Scheme, limits: &HttpLimits) -> Result<reqwest::Client, EgressError> {
+    async fn downloader(
+        &self,
+        name: &EndpointName,
+        at: Option<&Path>,
+        scheme: Scheme,
+        limits: &HttpLimits,
+    ) -> Result<reqwest::Client, EgressError> {
         let mut builder = reqwest::Client::builder()
             .http1_only()
             .http1_max_headers(limits.fields)
@@ -81,7 +87,7 @@ impl Client {
             .connect_timeout(limits.connect + limits.handshake);
         // Also where nothing is encrypted: left to itself, the library looks for settings of its own.
         builder = builder.https_only(scheme == Scheme::Https).tls_backend_preconfigured(self.tls_of(name)?);
-        builder = match (self.dialer().whereabouts(name).await?, &name.host) {
+        builder = match (self.dialer().whereabouts(name, at).await?, &name.host) {
             (Whereabouts::Socket(path), _) => builder.unix_socket(path),
             (Whereabouts::Addresses(addresses), Host::Name(text)) => builder.resolve_to_addrs(text, &addresses),
             (Whereabouts::Addresses(addresses), Host::V4(_) | Host::V6(_)) => {

@@ -32,6 +32,22 @@ pub struct HttpLimits {
 }
 
 impl HttpLimits {
+    /// Those of a service of this machine that the user granted by its socket. It may work for long before it answers, say nothing for
+    /// minutes, and be sent and send much: nobody else is on the way, and the call has its own end.
+    #[must_use]
+    pub fn of_this_machine(self) -> Self {
+        let patience = Duration::from_hours(1);
+        Self {
+            first_byte: patience,
+            idle: patience,
+            whole: patience,
+            slow: Bytes(0),
+            request_body: Bytes::gibi(8),
+            response_body: Bytes::gibi(8),
+            ..self
+        }
+    }
+
     /// These, with times that are no longer than what a plugin asks for.
     #[must_use]
     pub fn within(self, connect: Option<Duration>, first_byte: Option<Duration>, idle: Option<Duration>) -> Self {
@@ -91,6 +107,14 @@ pub(super) const BUFFER: usize = 256 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_of_this_machine_may_take_as_long_as_the_call() {
+        let (own, patient) = (HttpLimits::default(), HttpLimits::default().of_this_machine());
+        assert!(patient.whole > own.whole && patient.idle > own.idle && patient.request_body > own.request_body);
+        assert_eq!((patient.headers, patient.fields, patient.connect), (own.headers, own.fields, own.connect));
+        assert_eq!(patient.within(None, None, Some(Duration::from_secs(1))).idle, Duration::from_secs(1));
+    }
 
     #[test]
     fn a_plugin_can_only_shorten_the_times() {

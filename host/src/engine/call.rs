@@ -45,7 +45,7 @@ impl Engine {
 
     /// Ask a plugin what it would make.
     pub async fn plan(&self, plugin: &Plugin, call: Call, question: &Question) -> Result<Outline, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let ask =
             async |plugin: RuntimePlugin, store: &mut Store<Guest>| plugin.worldflux_runtime_plugin().call_plan(store, &context).await;
         self.ask(plugin, call, ask, Outline::checked).await
@@ -59,7 +59,7 @@ impl Engine {
         question: &Question,
         existing: Option<&str>,
     ) -> Result<BuiltEnvironment, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let existing = existing.map(str::to_owned);
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_build_env(store, &context, existing.as_ref()).await
@@ -76,7 +76,7 @@ impl Engine {
         environment: &str,
         request: &ExecutionRequest,
     ) -> Result<Started, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let (environment, request) = (environment.to_owned(), request.to_wire());
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_start(store, &context, &environment, &request).await
@@ -94,7 +94,7 @@ impl Engine {
         execution: &str,
         after: &str,
     ) -> Result<Observation, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let (environment, execution, after) = (environment.to_owned(), execution.to_owned(), after.to_owned());
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_poll(store, &context, &environment, &execution, &after).await
@@ -112,7 +112,7 @@ impl Engine {
         execution: &str,
         grace: Duration,
     ) -> Result<(), CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let (environment, execution) = (environment.to_owned(), execution.to_owned());
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_kill(store, &context, &environment, &execution, millis(grace)).await
@@ -130,7 +130,7 @@ impl Engine {
         execution: &str,
         ending: &Ending,
     ) -> Result<Outcome, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let (environment, execution, ending) = (environment.to_owned(), execution.to_owned(), wire::Ending::from(ending));
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_collect(store, &context, &environment, &execution, &ending).await
@@ -146,7 +146,7 @@ impl Engine {
         question: &Question,
         environment: Option<&str>,
     ) -> Result<Release, CallError> {
-        let context = question.to_wire(&call.rights, &call.folders);
+        let context = question.to_wire(&call);
         let environment = environment.map(str::to_owned);
         let ask = async |plugin: RuntimePlugin, store: &mut Store<Guest>| {
             plugin.worldflux_runtime_plugin().call_teardown(store, &context, environment.as_ref()).await

@@ -1,15 +1,15 @@
 //! What a call tells the plugin about its run.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    config::{EnvironmentSettings, HostVariables, Mode, RunSettings},
-    imports::{Folders, answers, wire},
+    config::{HostVariables, Mode, NetworkChoice, RunSettings},
+    imports::{Call, answers, wire},
     names::RuntimeName,
-    policy::{Folder, Rights, open_folder},
+    policy::{ChildNetwork, Folder, open_folder},
     store::ExecutionKind,
     workspace::{GuestPath, RelativePath},
 };
@@ -61,8 +61,9 @@ pub enum StdinKind {
 }
 
 impl Question {
-    /// The context on the wire, with the paths on this machine that `rights` may see.
-    pub(super) fn to_wire(&self, rights: &Rights, folders: &Folders) -> wire::Context {
+    /// The context on the wire, with what the plugin of `call` may see of this machine.
+    pub(super) fn to_wire(&self, call: &Call) -> wire::Context {
+        let (rights, folders) = (&call.rights, &call.folders);
         let folder = |folder: Folder| wire::Folder {
             guest: folder.guest_path().to_owned(),
             host: open_folder(rights, folder).and(folders.host(folder)).map(|path| path.to_string_lossy().into_owned()),
@@ -84,7 +85,7 @@ impl Question {
                 assets: folder(Folder::Assets),
             },
             settings: self.runtime_settings.to_string(),
-            specification: specification(&settings.environment, &self.runtime),
+            specification: specification(settings, &self.runtime),
             mode: match settings.mode {
                 Mode::Agent => wire::Mode::Agent,
                 Mode::Evaluation => wire::Mode::Evaluation,
@@ -98,13 +99,41 @@ impl Question {
                 commit: settings.commit.clone(),
                 metrics: METRICS.to_owned(),
             },
-            // A runtime for which the command says what is made, and not only what runs in it, has to plan with it.
-            details: vec![wire::Detail { key: "command".to_owned(), value: Value::from(settings.command.clone()).to_string() }],
+            details: details(settings, call),
         }
     }
 }
 
-fn specification(environment: &EnvironmentSettings, runtime: &RuntimeName) -> wire::EnvironmentSpecification {
+fn details(settings: &RunSettings, call: &Call) -> Vec<wire::Detail> {
+    let sockets: BTreeMap<String, PathBuf> = call.sockets().into_iter().map(|(name, socket)| (name.to_string(), socket)).collect();
+    let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let details = [
+        // A runtime for which the command says what is made, and not only what runs in it, has to plan with it.
+        ("command", json!(settings.command)),
+        // A program that speaks to the same service has to be told where it is.
+        ("sockets", json!(sockets)),
+        // What a command leaves in a folder of this machine should be the user's, also where it runs in a container.
+        ("user", json!([user, group])),
+    ];
+    details.into_iter().map(|(key, value)| wire::Detail { key: key.to_owned(), value: value.to_string() }).collect()
+}
+
+/// The network that is named for the environment, else the one that is named for commands.
+fn network(settings: &RunSettings) -> String {
+    let typed = match &settings.network {
+        NetworkChoice::User(network) => Some(network),
+        NetworkChoice::File(network) if settings.environment.network.is_empty() => Some(network),
+        NetworkChoice::File(_) | NetworkChoice::Nobody => None,
+    };
+    match typed {
+        Some(ChildNetwork::Machine) => "full".to_owned(),
+        Some(ChildNetwork::None) => "none".to_owned(),
+        Some(ChildNetwork::Hosts(_)) | None => settings.environment.network.clone(),
+    }
+}
+
+fn specification(settings: &RunSettings, runtime: &RuntimeName) -> wire::EnvironmentSpecification {
+    let environment = &settings.environment;
     let snapshot = &environment.snapshot;
     wire::EnvironmentSpecification {
         name: environment.name.clone(),
@@ -135,7 +164,7 @@ fn specification(environment: &EnvironmentSettings, runtime: &RuntimeName) -> wi
                 writable: mount.writable,
             })
             .collect(),
-        network: environment.network.clone(),
+        network: network(settings),
         user: environment.user.clone(),
     }
 }

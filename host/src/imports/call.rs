@@ -13,7 +13,7 @@ use super::{children::Children, network::Reach};
 use crate::{
     egress::Client,
     names::{Export, Failure, RunId},
-    policy::{Access, ChildNetwork, Folder, Places, Profile, Rights, SecretName, open_folder},
+    policy::{self, Access, ChildNetwork, EndpointName, Folder, Places, Profile, Rights, SecretName, open_folder},
     sandbox::{Launcher, Sink, StartOptions},
     secrets::Held,
     store::{Record, StoreError},
@@ -79,6 +79,15 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The sockets of this machine behind which hosts are that the plugin may send requests to.
+    #[must_use]
+    pub fn sockets(&self) -> BTreeMap<EndpointName, PathBuf> {
+        let found = policy::sockets(&self.rights).into_iter();
+        found.filter_map(|(name, asked)| self.client.socket(&name, asked).map(|socket| (name, socket))).collect()
+    }
+}
+
 /// The user's command, ready to be launched once.
 pub struct CommandLaunch {
     /// What the user typed.
@@ -87,6 +96,8 @@ pub struct CommandLaunch {
     pub variables: BTreeMap<OsString, OsString>,
     /// The secrets among them, by the names of their variables.
     pub secrets: BTreeMap<String, SecretName>,
+    /// The names of those that are its own, and not the host's.
+    pub given: BTreeSet<OsString>,
     /// Where it runs unless the plugin chooses a folder below the workspace.
     pub working_directory: PathBuf,
     /// What the user wants it to see of the machine.

@@ -6,11 +6,12 @@
 //! Never: decides (policy does), confines (sandbox does), makes an instance (engine does), knows the order of a run.
 //! Callers: engine, which gives every instance a [`Guest`] and links the interfaces; run, which fills in a [`Call`]; cli, to show how much a
 //! line of talk matters.
-//! Read in order: bindings, call, usage, gate, guest, process, children, network, secrets, log, files, naming, growth, waits, stdio, http (a
+//! Read in order: bindings, call, usage, gate, guest, process, carrier, children, network, secrets, log, files, naming, growth, waits, stdio, http (a
 //! folder), transfer, convert, link.
 
 mod bindings;
 mod call;
+mod carrier;
 mod children;
 mod convert;
 mod files;

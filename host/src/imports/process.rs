@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::{
     bindings::worldflux::runtime::{process as wit, types as wire},
-    call::Call,
+    call::{Call, CommandLaunch},
+    carrier::Carrier,
     convert::{to_wire_ending, to_wire_failure},
     gate::{Gate, Refusal},
     network::Outlet,
@@ -74,8 +75,7 @@ impl ProcessContext {
         let action = describe(&command);
         let export = self.gate.export();
         let decision = if matches!(export, Export::BuildEnv | Export::Start) {
-            let limits = self.launch_limits(&command);
-            self.decide(command, limits)
+            self.decide_launch(command)
         } else {
             let message = format!("a program can be launched in `build-env` and `start` only, not in `{export}`");
             Err(Failure::new(Cause::Conflict, message).into())
@@ -84,22 +84,33 @@ impl ProcessContext {
         self.pass("process.launch", action, decision, effect, |handle| json!({ "process": handle })).await
     }
 
-    /// The limits of a program that goes on after the call. In `start` it can be what the command is to the host, its connection to another
-    /// machine or into a container, and so has the command's output, deadline and grace; elsewhere it ends with the run.
-    fn launch_limits(&self, program: &wit::Command) -> StartOptions {
+    /// Whether a program may be launched. In `start` it can be what the command is to the host, its connection to another machine or into a
+    /// container, and so has the command's output, deadline and grace, and its input and variables where it asks for them; elsewhere it ends with
+    /// the run.
+    fn decide_launch(&self, program: wit::Command) -> Result<(Permit<StartProcess>, StartOptions), Refusal> {
+        let carrier = Carrier::read(&program, self.call.command.as_deref())?;
         let watched = self.call.program_output.clone().filter(|_| program.shown);
-        let command = self.call.command.as_deref().map(|command| command.options.lock().unwrap_or_else(PoisonError::into_inner));
-        match command.as_deref().and_then(Option::as_ref) {
-            Some(command) => StartOptions {
-                sink: command.sink.clone(),
-                stdin: Stdin::Empty,
-                cap: command.cap,
-                deadline: command.deadline,
-                grace: command.grace,
-                way_out: BTreeMap::new(),
-            },
-            None => StartOptions::new(watched.unwrap_or_else(|| Arc::new(Nowhere))),
+        let limits = self.limits_of_command().unwrap_or_else(|| StartOptions::new(watched.unwrap_or_else(|| Arc::new(Nowhere))));
+        let (permit, options) = self.decide_with(program, limits, carrier.variables)?;
+        if !carrier.input {
+            return Ok((permit, options));
         }
+        // Only now: what was refused leaves the input to whoever comes after it.
+        let stdin = self.call.command.as_deref().map(CommandLaunch::take_input).unwrap_or_default();
+        Ok((permit, StartOptions { stdin, ..options }))
+    }
+
+    /// The limits of the command, without its input; `None` outside of `start`.
+    fn limits_of_command(&self) -> Option<StartOptions> {
+        let command = self.call.command.as_deref()?.options.lock().unwrap_or_else(PoisonError::into_inner);
+        command.as_ref().map(|command| StartOptions {
+            sink: command.sink.clone(),
+            stdin: Stdin::Empty,
+            cap: command.cap,
+            deadline: command.deadline,
+            grace: command.grace,
+            way_out: BTreeMap::new(),
+        })
     }
 
     async fn launch_users_command(&self, ask: wit::LaunchOptions) -> Result<ProcessHandle, Failure> {
@@ -151,13 +162,23 @@ impl ProcessContext {
 
     /// Whether a program may be started, and how: within `limits`, and what it asks for itself.
     fn decide(&self, command: wit::Command, limits: StartOptions) -> Result<(Permit<StartProcess>, StartOptions), Refusal> {
+        self.decide_with(command, limits, BTreeMap::new())
+    }
+
+    /// The same, with these variables of the command.
+    fn decide_with(
+        &self,
+        command: wit::Command,
+        limits: StartOptions,
+        carried: BTreeMap<String, OsString>,
+    ) -> Result<(Permit<StartProcess>, StartOptions), Refusal> {
         let wanted = command.deadline.map(Duration::from_millis);
         if wanted == Some(Duration::ZERO) {
             return Err(Failure::invalid("deadline", 0, "more than 0 milliseconds").into());
         }
         let stdin = if command.stdin.is_empty() { Stdin::Empty } else { Stdin::Bytes(Buffer::from(command.stdin.clone())) };
         let deadline = wanted.into_iter().chain(limits.deadline).min();
-        let permit = policy::start_program(self.gate.rights(), self.gate.export(), self.program(command)?)?;
+        let permit = policy::start_program(self.gate.rights(), self.gate.export(), ProgramRequest { carried, ..self.program(command)? })?;
         Ok((permit, StartOptions { stdin, deadline, ..limits }))
     }
 
@@ -192,12 +213,15 @@ impl ProcessContext {
             self.call.folders.directory("working-directory", command.working_directory.as_deref().unwrap_or("/workspace"))?;
         let mut places = self.call.folders.seen_by_program(self.gate.rights());
         places.reads.extend(self.call.machine_reads.iter().cloned());
+        // It reaches the services that its plugin may speak to.
+        places.reads.extend(self.call.sockets().into_values().filter(|socket| socket.exists()));
         Ok(ProgramRequest {
             name,
             program,
             arguments: command.arguments.into_iter().map(OsString::from).collect(),
             base_variables: (*self.call.base_variables).clone(),
             added_variables: variables(&command.variables)?,
+            carried: BTreeMap::new(),
             working_directory,
             profile: self.call.profile,
             places,
@@ -326,6 +350,7 @@ fn describe(command: &wit::Command) -> Value {
         "adds": command.variables.iter().map(|variable| &variable.name).collect::<Vec<_>>(),
         "working-directory": command.working_directory,
         "stdin-bytes": command.stdin.len(),
+        "details": command.details.iter().map(|detail| (&detail.key, &detail.value)).collect::<BTreeMap<_, _>>(),
     })
 }
 

@@ -8,7 +8,8 @@ use super::{
     credential::SecretUse,
     device::DeviceAsk,
     folder::FolderAsk,
-    http::{HttpAsk, PathPrefix},
+    http::PathPrefix,
+    http_ask::HttpAsk,
     http_grant::HttpGrant,
     program::ProgramAsk,
     purpose::Purpose,
@@ -79,6 +80,13 @@ impl Asks {
         for name in &self.variables {
             variable::grantable(name)?;
         }
+        let elsewhere = |ask: &&HttpAsk| {
+            let same = |other: &&HttpAsk| other.host == ask.host && !other.ports.is_disjoint(&ask.ports);
+            self.http.iter().filter(same).any(|other| other.at != ask.at)
+        };
+        if let Some(ask) = self.http.iter().find(elsewhere) {
+            return Err(format!("`{}` is asked for at two places", ask.host));
+        }
         let mut credentials = self.http.iter().flat_map(|ask| &ask.credentials).map(|credential| &credential.secret);
         if let Some(name) = credentials.find(|name| !self.secret.iter().any(|ask| ask.name == **name)) {
             return Err(format!("the credential `{name}` is not among the secrets that are asked for"));
@@ -92,7 +100,7 @@ impl Asks {
         let program = |ask: &&ProgramAsk| !old.program.iter().any(|had| had.name == ask.name && ask.during.is_subset(&had.during));
         let folder = |ask: &&FolderAsk| !old.folder.iter().any(|had| had.path == ask.path && had.access >= ask.access);
         let within = |ask: &HttpAsk, had: &HttpAsk| {
-            let same = had.scheme == ask.scheme && had.host == ask.host && ask.credentials.is_subset(&had.credentials);
+            let same = had.scheme == ask.scheme && had.host == ask.host && had.at == ask.at && ask.credentials.is_subset(&had.credentials);
             let paths = || ask.paths.iter().all(|path| had.paths.iter().any(|held| held.covers(path)));
             same && ask.ports.is_subset(&had.ports) && ask.methods.is_subset(&had.methods) && paths()
         };
@@ -227,6 +235,10 @@ mod tests {
             (
                 "http = [{ host = 'a.b', methods = ['GET'], credentials = [{ secret = 'k', as = 'bearer' }], purpose = 'x' }]".into(),
                 "the credential `k` is not among the secrets that are asked for",
+            ),
+            (
+                "http = [{ host = 'a.b', methods = ['GET'], at = 'unix:/run/a', purpose = 'x' }, { host = 'a.b', methods = ['PUT'], purpose = 'x' }]".into(),
+                "`a.b` is asked for at two places",
             ),
             ("device = [{ name = 'kvm', purpose = 'x' }]".into(), "unknown variant `kvm`, expected `gpu`"),
             (

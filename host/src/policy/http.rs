@@ -1,31 +1,10 @@
-//! Requests over HTTP: where to, and how.
+//! Where requests over HTTP go: the parts of an address.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{credential::Credential, host::HostPattern, purpose::Purpose, reach::split_port};
-
-/// Requests that a plugin wants to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "HttpForm")]
-pub struct HttpAsk {
-    /// `https`, or `http` where that is spelled out.
-    pub scheme: Scheme,
-    /// Where.
-    pub host: HostPattern,
-    /// The ports there.
-    pub ports: BTreeSet<Port>,
-    /// What is done there.
-    pub methods: BTreeSet<Method>,
-    /// The paths, each with everything below.
-    pub paths: BTreeSet<PathPrefix>,
-    /// The secrets that the host puts into these requests.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub credentials: BTreeSet<Credential>,
-    /// Why.
-    pub purpose: Purpose,
-}
+use super::{host::HostPattern, reach::split_port};
 
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -145,16 +124,6 @@ impl PathPrefix {
     pub fn covers(&self, path: &Self) -> bool {
         let rest = if self.0 == "/" { Some(path.0.as_str()) } else { path.0.strip_prefix(&self.0) };
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-}
-
-impl HttpAsk {
-    /// The ask as lines of a URL, a port and a path each.
-    #[must_use]
-    pub fn targets(&self) -> Vec<HttpTarget> {
-        let target =
-            |port: &Port, path: &PathPrefix| HttpTarget { scheme: self.scheme, host: self.host.clone(), port: *port, path: path.clone() };
-        self.ports.iter().flat_map(|port| self.paths.iter().map(move |path| target(port, path))).collect()
     }
 }
 
@@ -284,77 +253,11 @@ fn broken_rule(text: &str) -> Option<&'static str> {
     if inside.split('/').any(odd) { Some("it has `//`, `/./` or `/../` in it, or ends with `/`") } else { None }
 }
 
-/// One `[[asks.http]]`, as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HttpForm {
-    #[serde(default)]
-    scheme: Scheme,
-    host: HostPattern,
-    #[serde(default)]
-    ports: Option<BTreeSet<Port>>,
-    methods: BTreeSet<Method>,
-    #[serde(default)]
-    paths: Option<BTreeSet<PathPrefix>>,
-    #[serde(default)]
-    credentials: BTreeSet<Credential>,
-    purpose: Purpose,
-}
-
-impl TryFrom<HttpForm> for HttpAsk {
-    type Error = String;
-
-    fn try_from(form: HttpForm) -> Result<Self, String> {
-        let HttpForm { scheme, host, ports, methods, paths, credentials, purpose } = form;
-        let ports = ports.unwrap_or_else(|| BTreeSet::from([scheme.default_port()]));
-        let paths = paths.unwrap_or_else(|| BTreeSet::from([PathPrefix::root()]));
-        if ports.is_empty() || methods.is_empty() || paths.is_empty() {
-            return Err(format!("`{host}` is asked for without a port, a method or a path"));
-        }
-        if scheme == Scheme::Http && !credentials.is_empty() {
-            return Err(format!("a secret is never sent to `{host}` over http, which everybody on the way can read"));
-        }
-        Ok(Self { scheme, host, ports, methods, paths, credentials, purpose })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn ask(text: &str) -> Result<HttpAsk, String> {
-        toml::from_str(&format!("purpose = 'x'\n{text}")).map_err(|error| error.message().to_owned())
-    }
-
-    #[test]
-    fn an_ask_says_where_and_how_and_no_more_than_it_says() {
-        let least = ask("host = 'API.modal.com'\nmethods = ['GET']").unwrap();
-        assert_eq!(least.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(), ["https://api.modal.com"]);
-        let more =
-            ask("host = '*.modal.com'\nports = [8443, 443]\nmethods = ['GET', 'POST']\npaths = ['/v1']\ncredentials = [{ secret = 'modal', as = 'bearer' }]").unwrap();
-        assert_eq!(
-            more.targets().iter().map(HttpTarget::to_string).collect::<Vec<_>>(),
-            ["https://*.modal.com/v1", "https://*.modal.com:8443/v1"]
-        );
-        for bad in [
-            "host = ''\nmethods = ['GET']",
-            "host = '*'\nmethods = ['GET']",
-            "host = 'a.b'\nmethods = []",
-            "host = 'a.b'\nmethods = ['CONNECT']",
-            "host = 'a.b'\nmethods = ['GET']\nports = []",
-            "host = 'a.b'\nmethods = ['GET']\nports = [0]",
-            "host = 'a.b'\nmethods = ['GET']\nports = [65536]",
-            "host = 'a.b'\nmethods = ['GET']\npaths = ['v1']",
-            "host = 'a.b'\nmethods = ['GET']\npaths = ['/a/../b']",
-            "host = 'a.b'\nmethods = ['GET']\nscheme = 'ftp'",
-            "host = 'a.b'\nmethods = ['GET']\nscheme = 'http'\ncredentials = [{ secret = 'x', as = 'bearer' }]",
-            "host = 'a.b'\nmethods = ['GET']\nfollow = true",
-        ] {
-            assert!(ask(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_path_covers_whole_names() {

@@ -4,7 +4,7 @@
 //! only `decide` can make one, so a forgotten check does not compile.
 //! Callers: imports, before every effect; run, for the few programs that the host itself starts; whoever reads asks or grants.
 //! Read in order: the nouns, each with the one reader of its text: purpose, program, folder (with protected), host, http, secret (with
-//! credential), device, resource, endpoint; then ask, grant (with `http_grant`), narrowing, rights, limits, confinement, action,
+//! credential), device, resource, endpoint, `http_ask`; then ask, grant (with `http_grant`), narrowing, rights, limits, confinement, action,
 //! reach, permit, denial, decide; then the rules: process, variable.
 
 mod action;
@@ -19,6 +19,7 @@ mod folder;
 mod grant;
 mod host;
 mod http;
+mod http_ask;
 mod http_grant;
 mod limits;
 mod narrowing;
@@ -39,7 +40,7 @@ pub use confinement::{ChildLimits, ChildNetwork, Confinement, Known, Least, Leve
 pub use credential::{Credential, CredentialScheme, HeaderName, SecretUse, Word};
 pub use decide::{
     CommandRequest, ProgramRequest, Refused, compiler, connect, connection_of, fetch_asset, give_secrets, host_tool, open_folder,
-    open_machine_folders, send_request, start_command, start_program, usable_secrets, use_path,
+    open_machine_folders, send_request, sockets, start_command, start_program, usable_secrets, use_path,
 };
 pub use denial::{Denial, shell_word};
 pub use device::{Device, DeviceAsk};
@@ -47,7 +48,8 @@ pub use endpoint::{AddressRange, Endpoint, EndpointName, Endpoints, Place};
 pub use folder::{Access, Folder, FolderAsk, FolderName, MachineFolder};
 pub use grant::{Grants, Tool};
 pub use host::{Host, HostPattern};
-pub use http::{HttpAsk, HttpTarget, Method, PathPrefix, Port, Scheme};
+pub use http::{HttpTarget, Method, PathPrefix, Port, Scheme};
+pub use http_ask::HttpAsk;
 pub use http_grant::HttpGrant;
 pub use limits::{Limits, Rate};
 pub use narrowing::Narrowing;

@@ -1,6 +1,6 @@
 //! What is reached over the network: the actions, and the texts that say where to.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub struct SendRequest {
     pub path: String,
     /// The secrets that the host puts into it.
     pub credentials: Vec<Credential>,
+    /// The socket behind which it is asked for, unless the user says that it is elsewhere.
+    pub at: Option<PathBuf>,
 }
 
 /// Open one connection.
@@ -34,6 +36,8 @@ pub struct Connect {
     pub host: Host,
     /// The port there.
     pub port: Port,
+    /// The socket behind which it is, unless the user says that it is elsewhere.
+    pub at: Option<PathBuf>,
 }
 
 /// A request as somebody wants it, in their own words.

@@ -61,6 +61,12 @@ impl Rights {
         self.cure(&format!("--secret {name}"))
     }
 
+    /// The line that grants a folder of this machine.
+    #[must_use]
+    pub fn cure_of_folder(&self, folder: &std::path::Path, access: super::folder::Access) -> String {
+        self.cure(&format!("--folder {}", shell_word(&format!("{}={}", folder.display(), access.name()))))
+    }
+
     /// The line that grants `what`, to be typed as it stands.
     pub(super) fn cure(&self, what: &str) -> String {
         // A file whose name begins with a dash is no option.

@@ -76,17 +76,31 @@ pub fn grantable(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a program that stands for the user's command may find a variable of that command under this name. The value is the user's, and
+/// no plugin chose it: so no ask is needed, but a name that does no harm.
+pub(super) fn check_carried(rights: &Rights, name: &str) -> Result<(), Denial> {
+    let shown: String = name.escape_debug().take(80).collect();
+    let deny = |rule: &str| Denial {
+        plugin: rights.plugin.to_string(),
+        action: format!("set variable `{shown}`"),
+        rule: rule.into(),
+        cure: String::new(),
+    };
+    if !is_name(name) {
+        return Err(deny("it is not the name of a variable"));
+    }
+    if is_never_granted(name) {
+        return Err(deny("it can make a program run other code"));
+    }
+    Ok(())
+}
+
 /// Whether the plugin may set the variable `name` for the user's command.
 pub(super) fn check(rights: &Rights, name: &str) -> Result<(), Denial> {
+    check_carried(rights, name)?;
     let shown: String = name.escape_debug().take(80).collect();
     let deny =
         |rule: String, cure: String| Denial { plugin: rights.plugin.to_string(), action: format!("set variable `{shown}`"), rule, cure };
-    if !is_name(name) {
-        return Err(deny("it is not the name of a variable".into(), String::new()));
-    }
-    if is_never_granted(name) {
-        return Err(deny("it can make a program run other code".into(), String::new()));
-    }
     if !rights.asks.variables.contains(name) {
         return Err(deny("its plugin.toml does not ask for it".into(), String::new()));
     }

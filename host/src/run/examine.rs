@@ -72,7 +72,7 @@ impl Host {
         let runtime_settings = self.name_assets(&mut settings, &resolved.description)?.value(&settings.settings_of(name))?;
         config::check_settings(name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         check_places(self, &mut settings, &resolved.rights)?;
-        network::of_command(self, &settings, &resolved.rights).await?;
+        network::of_command(self, &settings, &resolved).await?;
         let folders = [(Folder::Workspace, settings.workspace.clone()), (Folder::Source, settings.source.clone())];
         let folders = Arc::new(Folders::open(folders)?);
         let held = Arc::new(self.hold(&resolved.rights).await?);

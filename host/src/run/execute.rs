@@ -139,6 +139,7 @@ impl Story {
         let secrets = self.give_secrets(&call.rights, &execution.variables, &mut variables)?;
         let launch = CommandLaunch {
             argv: execution.argv.iter().map(Into::into).collect(),
+            given: CommandLaunch::given(execution.variables.keys(), secrets.keys()),
             variables,
             secrets,
             working_directory: self.working_directory(execution.working_folder.as_ref()),

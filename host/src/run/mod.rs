@@ -2,7 +2,7 @@
 //!
 //! Never: parses what was typed (cli and config do), prints, decides what a plugin may do.
 //! Callers: cli, and a program that uses this library.
-//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, network, index, call, installer,
+//! Read in order: added, host, step, event, cancel, error; then the story: resolve, story, secrets, assets, prepare, mounts, network, index, call, installer,
 //! build, snapshot, ledger, rows, execute, output, reader, remote, collect, teardown, verdict, finish; then the folder session, which is the same with any
 //! number of commands; then what happens outside of a run: doctor, examine, reap, provenance.
 //!
@@ -29,6 +29,7 @@ mod host;
 mod index;
 mod installer;
 mod ledger;
+mod mounts;
 mod network;
 mod output;
 mod prepare;

@@ -1,9 +1,10 @@
 //! What the commands and programs of a run reach over the network.
 
-use super::{error::RunError, host::Host, index::Indexes};
+use super::{error::RunError, host::Host, index::Indexes, resolve::Resolved};
 use crate::{
     config::{NetworkChoice, RunSettings},
     egress::Dialer,
+    engine::Feature,
     imports::Reach,
     policy::{ChildNetwork, Level, Profile, Rights},
 };
@@ -13,7 +14,11 @@ use crate::{
 /// With the profile `own` it is that of the user's shell, which nothing holds back. A run file can come with a project of somebody else, and
 /// opens the network to a strict command as little as it opens a folder outside of the project: what leaves this machine is the user's to
 /// say.
-pub(super) async fn of_command(host: &Host, settings: &RunSettings, rights: &Rights) -> Result<ChildNetwork, RunError> {
+pub(super) async fn of_command(host: &Host, settings: &RunSettings, resolved: &Resolved) -> Result<ChildNetwork, RunError> {
+    let rights = &resolved.rights;
+    if resolved.description.features.contains(&Feature::Networks) {
+        return of_environment(settings, resolved);
+    }
     if is_own(settings, rights) {
         return match &settings.network {
             NetworkChoice::Nobody | NetworkChoice::User(ChildNetwork::Machine) | NetworkChoice::File(ChildNetwork::Machine) => {
@@ -39,6 +44,17 @@ pub(super) async fn of_command(host: &Host, settings: &RunSettings, rights: &Rig
             }
             Ok(network.clone())
         }
+    }
+}
+
+/// Of a command whose runtime gives it a network: what was typed is the runtime's to do, and nothing on this machine needs one.
+fn of_environment(settings: &RunSettings, resolved: &Resolved) -> Result<ChildNetwork, RunError> {
+    match &settings.network {
+        NetworkChoice::User(network @ ChildNetwork::Hosts(_)) | NetworkChoice::File(network @ ChildNetwork::Hosts(_)) => {
+            let rule = format!("the runtime `{}` opens a network as a whole, and not for single hosts", resolved.description.name);
+            Err(refused(network, rule, "name `none`, `full`, or in `environment.network` one that the runtime knows"))
+        }
+        NetworkChoice::Nobody | NetworkChoice::User(_) | NetworkChoice::File(_) => Ok(ChildNetwork::None),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{error::RunError, host::Host, resolve::Resolved, secrets::hide, step::Step};
+use super::{error::RunError, host::Host, mounts, resolve::Resolved, secrets::hide, step::Step};
 use crate::{
     config::{self, RunSettings},
     engine::Question,
@@ -98,6 +98,7 @@ pub(super) fn prepare(
 pub(super) fn check_places(host: &Host, settings: &mut RunSettings, rights: &Rights) -> Result<(), RunError> {
     settings.check_places()?;
     settings.follow_links()?;
+    mounts::check(settings, rights)?;
     for (what, path) in
         [("the workspace", &settings.workspace), ("the source folder", &settings.source), ("the output directory", &settings.output)]
     {

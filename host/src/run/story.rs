@@ -165,7 +165,7 @@ impl Story {
         let runtime_settings = named.value(&settings.settings_of(&resolved.description.name))?;
         config::check_settings(&resolved.description.name, &resolved.description.settings_schema.to_string(), &runtime_settings)?;
         super::prepare::check_sandbox(&host, &settings, &resolved.rights).await?;
-        let network = super::network::of_command(&host, &settings, &resolved.rights).await?;
+        let network = super::network::of_command(&host, &settings, &resolved).await?;
         let reach = super::network::reach(&host, &settings, &resolved.rights).await?;
         let held = Arc::new(host.hold(&resolved.rights).await?);
         let mut prepared = super::prepare::prepare(&host, &mut settings, own, &resolved, &held)?;

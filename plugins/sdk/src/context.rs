@@ -1,6 +1,6 @@
 //! Everything a call knows about its run.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::de::DeserializeOwned;
 
@@ -28,6 +28,28 @@ impl Context {
         let rest = guest.strip_prefix(&folder.guest).unwrap_or_default();
         let hidden = || Failure::other(format!("where `{}` is on this machine is not known to this plugin", folder.guest));
         folder.host.as_ref().map(|host| format!("{host}{rest}")).ok_or_else(hidden)
+    }
+}
+
+impl Context {
+    /// The value of a detail, where the host gives it and it can be read as this type.
+    #[must_use]
+    pub fn detail<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let detail = self.details.iter().find(|detail| detail.key == key)?;
+        serde_json::from_str(&detail.value).ok()
+    }
+
+    /// The socket on this machine behind a host and port that the plugin may send requests to, such as `docker.sock:80`. For a program that
+    /// speaks to the same service.
+    #[must_use]
+    pub fn socket(&self, endpoint: &str) -> Option<String> {
+        self.detail::<BTreeMap<String, String>>("sockets")?.remove(endpoint)
+    }
+
+    /// The user of this machine who runs the host: number and group. `None` where the host does not tell.
+    #[must_use]
+    pub fn user(&self) -> Option<(u32, u32)> {
+        self.detail("user")
     }
 }
 
@@ -114,6 +136,17 @@ pub(crate) mod tests {
         assert_eq!(context().host_path("/workspace").unwrap(), "/host/workspace");
         assert!(context().host_path("/environment").is_err());
         assert!(context().host_path("/state/x").is_err());
+    }
+
+    #[test]
+    fn what_the_host_adds_is_read_where_it_is_there() {
+        let mut context = context();
+        assert_eq!((context.user(), context.socket("docker.sock:80")), (None, None));
+        let detail = |key: &str, value: &str| crate::Detail { key: key.into(), value: value.into() };
+        context.details = vec![detail("user", "[1000,100]"), detail("sockets", r#"{"docker.sock:80":"/run/docker.sock"}"#)];
+        assert_eq!(context.user(), Some((1000, 100)));
+        assert_eq!(context.socket("docker.sock:80").as_deref(), Some("/run/docker.sock"));
+        assert_eq!(context.socket("other:80"), None);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Processes on this machine. The host starts, owns, follows and ends them; a plugin holds their names only.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use serde_json::json;
 
 use crate::{
     Detail, EndKind, Ending, Failure, Observation, Phase,
@@ -24,6 +27,8 @@ pub struct Command {
     stdin: Vec<u8>,
     deadline: Option<Duration>,
     shown: bool,
+    reads_input: bool,
+    carried: BTreeMap<String, String>,
 }
 
 impl Command {
@@ -74,6 +79,28 @@ impl Command {
         self
     }
 
+    /// Let it read the standard input of the execution. For [`launch`] in `start`, of a program that stands for the command: its connection
+    /// into a container or to another machine.
+    #[must_use]
+    pub const fn input_of_command(mut self) -> Self {
+        self.reads_input = true;
+        self
+    }
+
+    /// Let it find the value of the variable `of_command`, of the command that it stands for, in its own variable `name`. So the value is never
+    /// among its arguments. For [`launch`] in `start`.
+    #[must_use]
+    pub fn carry(mut self, name: impl Into<String>, of_command: impl Into<String>) -> Self {
+        self.carried.insert(name.into(), of_command.into());
+        self
+    }
+
+    /// Its arguments, for a test.
+    #[must_use]
+    pub fn arguments_given(&self) -> &[String] {
+        &self.arguments
+    }
+
     /// The longest it may take. The time that is left for the call unless it is said.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -91,8 +118,14 @@ impl Command {
             stdin: self.stdin.clone(),
             deadline: self.deadline.map(milliseconds),
             shown: self.shown,
-            details: Vec::new(),
+            details: self.details(),
         }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        let input = self.reads_input.then(|| Detail::new("input", &true.into()));
+        let carried = (!self.carried.is_empty()).then(|| Detail::new("carries", &json!(self.carried)));
+        input.into_iter().chain(carried).collect()
     }
 }
 

@@ -49,7 +49,8 @@ pub(in crate::cli) fn rights(asks: &Asks) -> Vec<Right> {
         let targets: Vec<_> = ask.targets().iter().map(ToString::to_string).collect();
         let credentials: Vec<_> = ask.credentials.iter().map(|credential| format!("`{}`", credential.secret)).collect();
         let credentials = if credentials.is_empty() { String::new() } else { format!(" with secret {}", credentials.join(", ")) };
-        let words = format!("to {} {}{credentials}: {}", methods.join(", "), targets.join(", "), ask.purpose.as_str());
+        let service = ask.at.as_ref().map(|at| format!(" ({at}; {SERVICE})")).unwrap_or_default();
+        let words = format!("to {} {}{service}{credentials}: {}", methods.join(", "), targets.join(", "), ask.purpose.as_str());
         let option = targets.iter().map(|target| format!("--http {}", shell_word(target))).collect::<Vec<_>>().join(" ");
         add(words, option, Grants { http: ask.targets().into_iter().map(HttpGrant::from).collect(), ..Grants::default() });
     }
@@ -99,6 +100,10 @@ pub(in crate::cli) fn granted(grants: &Grants) -> Vec<String> {
     }
     lines
 }
+
+/// What the socket of a service means. Said by the host: a plugin may have reasons not to.
+const SERVICE: &str = "a service of this machine acts with its own rights, not with yours: where it is docker's or another one that runs as root, \
+                       whoever may speak to it is as good as root; rootless podman's gives no more than you have";
 
 const COMMAND: &str = "to launch the command that you type";
 

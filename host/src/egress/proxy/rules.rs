@@ -32,7 +32,7 @@ impl Rules {
     /// Whether it may connect to this host and port, in its own words.
     pub(super) fn allow(&self, host: &str, port: &str) -> Result<Allowed, Refused> {
         let permit = policy::connect(&self.targets, &self.who, host, port, &self.cure)?;
-        let Connect { host, port } = permit.action();
+        let Connect { host, port, .. } = permit.action();
         let is_plain = self.targets.iter().any(|target| target.scheme == Scheme::Http && target.covers(host, *port));
         let host = host.clone();
         Ok(Allowed { permit, host, is_plain })

@@ -16,7 +16,7 @@ use crate::{
     egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
     imports::gate::Gate,
     names::{Cause, Digest, Failure},
-    policy::{self, Denial, Permit, SendRequest, WantedRequest},
+    policy::{self, Denial, EndpointName, Permit, SendRequest, WantedRequest},
     secrets::Held,
 };
 
@@ -116,7 +116,11 @@ impl WasiHttpHooks for HttpContext {
             }
         };
         let RequestOptions { connect_timeout, first_byte_timeout, between_bytes_timeout } = options.unwrap_or_default();
-        let limits = self.client.limits().within(connect_timeout, first_byte_timeout, between_bytes_timeout);
+        let SendRequest { host, port, at, .. } = permit.action();
+        let name = EndpointName { host: host.clone(), port: *port };
+        let own = *self.client.limits();
+        let own = if self.client.socket(&name, at.as_deref()).is_some() { own.of_this_machine() } else { own };
+        let limits = own.within(connect_timeout, first_byte_timeout, between_bytes_timeout);
         let (gate, client, plugin) = (self.gate.clone(), self.client.clone(), self.gate.rights().digest);
         let sending = Sending { gate, client, held: self.held.clone(), exchange, plugin, denied: self.denied.clone() };
         Box::new(async move {
@@ -202,7 +206,7 @@ fn remember(denied: &Mutex<Option<Failure>>, failure: &Failure) {
 // The query can hold what must not be written down, and so can the headers.
 
 fn as_decided(action: &SendRequest) -> Value {
-    let SendRequest { scheme, host, port, method, path, credentials } = action;
+    let SendRequest { scheme, host, port, method, path, credentials, .. } = action;
     let secrets: Vec<_> = credentials.iter().map(|credential| credential.secret.to_string()).collect();
     let path = path.chars().take(SHOWN).collect::<String>();
     json!({ "method": method.name(), "scheme": scheme.name(), "host": host, "port": port.number(), "path": path, "secrets": secrets })

@@ -11,5 +11,5 @@ mod secret;
 
 pub use folder::{open_folder, open_machine_folders, use_path};
 pub use process::{CommandRequest, ProgramRequest, compiler, host_tool, start_command, start_program};
-pub use reach::{Refused, connect, connection_of, fetch_asset, send_request};
+pub use reach::{Refused, connect, connection_of, fetch_asset, send_request, sockets};
 pub use secret::{give_secrets, usable_secrets};

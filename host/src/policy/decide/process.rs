@@ -53,6 +53,8 @@ pub struct ProgramRequest {
     pub base_variables: BTreeMap<OsString, OsString>,
     /// Variables that the plugin adds.
     pub added_variables: BTreeMap<String, String>,
+    /// Variables of the command that it stands for, under the names that they have in the program.
+    pub carried: BTreeMap<String, OsString>,
     /// Where it runs, on this machine, already known to be inside a granted folder.
     pub working_directory: PathBuf,
     /// What the user wants it to see. With a plugin that was added it is strict whatever stands here.
@@ -91,6 +93,10 @@ pub fn start_program(rights: &Rights, export: Export, request: ProgramRequest) -
     for (name, value) in request.added_variables {
         variable::check(rights, &name)?;
         variables.insert(name.into(), value.into());
+    }
+    for (name, value) in request.carried {
+        variable::check_carried(rights, &name)?;
+        variables.insert(name.into(), value);
     }
     let mut argv = vec![request.program];
     argv.extend(request.arguments);
@@ -216,6 +222,7 @@ mod tests {
             arguments: vec![],
             base_variables: BTreeMap::new(),
             added_variables: BTreeMap::new(),
+            carried: BTreeMap::new(),
             working_directory: "/work".into(),
             profile: Profile::Strict,
             places: Places::default(),
@@ -271,6 +278,19 @@ mod tests {
             let rights = rights(&format!("command = 'run it'\n{text}"), &format!("command = true\n{text}"));
             let request = CommandRequest { added_variables: BTreeMap::from([(name.into(), "x".into())]), ..command() };
             assert!(start_command(&rights, Export::Start, request).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_variable_of_the_command_is_carried_without_an_ask_but_never_one_that_loads_code() {
+        let rights = rights(GIT, "programs = ['git']");
+        let start = |name: &str| {
+            let carried = BTreeMap::from([(name.to_owned(), OsString::from("x"))]);
+            start_program(&rights, Export::Doctor, ProgramRequest { carried, ..program("git") })
+        };
+        assert_eq!(start("HF_TOKEN").unwrap().action().variables[OsStr::new("HF_TOKEN")], "x");
+        for name in ["LD_PRELOAD", "PATH", "GIT_SSH_COMMAND", "", "A=B"] {
+            assert!(start(name).is_err(), "{name}");
         }
     }
 

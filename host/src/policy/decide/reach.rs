@@ -1,12 +1,17 @@
 //! What may be reached over the network.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::super::{
     credential::{Credential, SecretUse},
     denial::Denial,
+    endpoint::EndpointName,
     host::{Host, HostPattern},
-    http::{HttpAsk, HttpTarget, Method, PathPrefix, Port, Scheme},
+    http::{HttpTarget, Method, PathPrefix, Port, Scheme},
+    http_ask::HttpAsk,
     permit::Permit,
     reach::{Connect, NetworkTarget, SendRequest, WantedRequest, path_names, split_port},
     rights::Rights,
@@ -62,7 +67,8 @@ pub fn send_request(rights: &Rights, wanted: &WantedRequest<'_>) -> Result<Permi
             denial = Some(deny(rights, &request, &rule, rights.cure(&format!("--secret {}", lacking.secret))));
             continue;
         }
-        return Ok(Permit::grant(SendRequest { credentials: ask.credentials.iter().cloned().collect(), ..request }));
+        let at = ask.socket().map(Path::to_owned);
+        return Ok(Permit::grant(SendRequest { credentials: ask.credentials.iter().cloned().collect(), at, ..request }));
     }
     Err(denial.unwrap_or_else(|| deny(rights, &request, "its plugin.toml does not ask for it", String::new())).into())
 }
@@ -81,11 +87,30 @@ pub fn fetch_asset(wanted: &WantedRequest<'_>) -> Result<Permit<SendRequest>, Re
     Ok(Permit::grant(request))
 }
 
+/// The single hosts that the plugin asks for and that are granted, each with the socket behind which it asks for it.
+#[must_use]
+pub fn sockets(rights: &Rights) -> BTreeMap<EndpointName, Option<&Path>> {
+    let mut found = BTreeMap::new();
+    for ask in &rights.asks.http {
+        let HostPattern::Exact(host) = &ask.host else { continue };
+        for port in &ask.ports {
+            let granted = rights.grants.http.iter().any(|grant| {
+                let HttpTarget { scheme, host: pattern, port: granted, .. } = &grant.target;
+                *scheme == ask.scheme && granted == port && pattern.matches(host)
+            });
+            if granted {
+                found.insert(EndpointName { host: host.clone(), port: *port }, ask.socket());
+            }
+        }
+    }
+    found
+}
+
 /// The connection over which a permitted request goes.
 #[must_use]
 pub fn connection_of(request: &Permit<SendRequest>) -> Permit<Connect> {
-    let SendRequest { host, port, .. } = request.action();
-    Permit::grant(Connect { host: host.clone(), port: *port })
+    let SendRequest { host, port, at, .. } = request.action();
+    Permit::grant(Connect { host: host.clone(), port: *port, at: at.clone() })
 }
 
 /// Whether a program that may reach `targets`, and nothing else, may open a connection to this host and port, in its own words.
@@ -95,7 +120,7 @@ pub fn connect(targets: &BTreeSet<NetworkTarget>, who: &str, host: &str, port: &
     let host: Host = host.parse().map_err(|rule: String| Failure::invalid("host", host, rule))?;
     let port: Port = port.parse().map_err(|rule: String| Failure::invalid("port", port, rule))?;
     if targets.iter().any(|target| target.covers(&host, port)) {
-        return Ok(Permit::grant(Connect { host, port }));
+        return Ok(Permit::grant(Connect { host, port, at: None }));
     }
     let target = NetworkTarget { scheme: Scheme::Https, host: HostPattern::Exact(host), port };
     Err(Refused::Denied(Denial {
@@ -114,7 +139,7 @@ fn read(wanted: &WantedRequest<'_>) -> Result<SendRequest, Failure> {
     let host: Host = host.parse().map_err(|rule| invalid("host", wanted.authority, rule))?;
     let port = port.map_or(Ok(scheme.default_port()), str::parse).map_err(|rule| invalid("port", wanted.authority, rule))?;
     let method: Method = wanted.method.parse().map_err(|rule| invalid("method", wanted.method, rule))?;
-    Ok(SendRequest { scheme, host, port, method, path: wanted.path.to_owned(), credentials: vec![] })
+    Ok(SendRequest { scheme, host, port, method, path: wanted.path.to_owned(), credentials: vec![], at: None })
 }
 
 /// Whether the names of a path lie below a prefix. A path with a name that servers read in different ways lies below nothing but `/`.

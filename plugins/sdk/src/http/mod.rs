@@ -35,7 +35,7 @@ pub use body::{Body, Piece};
 pub use date::{parse_date, parse_timestamp};
 pub use events::{Event, Events};
 pub use multipart::Multipart;
-pub use request::Request;
+pub use request::{Content, Request};
 pub use response::Response;
 pub use retry::Retry;
 pub use url::{encode, host_of};

@@ -32,7 +32,8 @@ pub struct Request {
 
 /// A part of the body, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
+    /// These bytes.
     Bytes(Vec<u8>),
     /// A file of one of the folders, which is sent without ever being whole in memory.
     File(PathBuf),
@@ -108,6 +109,13 @@ impl Request {
         self.header("content-type", media_type)
     }
 
+    /// These parts, one behind the other, as an archive is made of heads and files.
+    #[must_use]
+    pub fn parts(mut self, media_type: &str, content: Vec<Content>) -> Self {
+        self.content = content;
+        self.header("content-type", media_type)
+    }
+
     /// A form with files. They are read while they are sent.
     #[must_use]
     pub fn multipart(mut self, form: Multipart) -> Self {
@@ -143,6 +151,21 @@ impl Request {
         matches!(self.method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS" | "TRACE")
     }
 
+    /// Bytes of the body, where that is known and to be told: of one that is in memory, and of none where the method usually has one.
+    #[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "nothing is sent outside of a component"))]
+    pub(super) fn length(&self) -> Option<usize> {
+        let has_own = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let is_usual = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        if has_own || (self.content.is_empty() && !is_usual) {
+            return None;
+        }
+        let part = |part: &Content| match part {
+            Content::Bytes(bytes) => Some(bytes.len()),
+            Content::File(_) => None,
+        };
+        self.content.iter().map(part).sum()
+    }
+
     /// Send it, and wait for status and headers of the answer. A status of 400 and above is an answer here: see [`Response::checked`].
     ///
     /// A failure is `repeatable` where the request is known not to have been sent, or does the same twice. Where it is neither, what it should
@@ -174,6 +197,15 @@ mod tests {
         let request = Request::get("https://a.test/x").query("cursor", "a b&c").query("n", "1");
         assert_eq!(request.url, "https://a.test/x?cursor=a%20b%26c&n=1");
         assert_eq!(request.words(), "GET https://a.test/x");
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_told_where_it_is_known() {
+        assert_eq!(Request::get("https://a.test").length(), None);
+        assert_eq!(Request::post("https://a.test").length(), Some(0));
+        assert_eq!(Request::post("https://a.test").body("text/plain", "abc").length(), Some(3));
+        let file = vec![Content::Bytes(vec![1]), Content::File("/workspace/x".into())];
+        assert_eq!(Request::post("https://a.test").parts("application/x-tar", file).length(), None);
     }
 
     #[test]

@@ -91,7 +91,9 @@ pub(super) fn send(request: &Request, until: Instant) -> Result<Head, Failure> {
 
 fn headers(request: &Request) -> Result<Fields, Failure> {
     let fields = Fields::new();
-    for (name, value) in &request.headers {
+    // Some servers take a body of unknown length for one that is there.
+    let length = request.length().map(|length| ("content-length".to_owned(), length.to_string()));
+    for (name, value) in request.headers.iter().chain(&length) {
         fields.append(name, value.as_bytes()).map_err(|error| {
             let expected = match error {
                 HeaderError::Forbidden => "a header that a plugin may set",
