@@ -1,7 +1,7 @@
 //! Calls exports of real guests in the real engine, and looks at what came of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
@@ -253,6 +253,7 @@ impl Attack {
             argv: self.command.iter().map(Into::into).collect(),
             variables: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             secrets: BTreeMap::new(),
+            given: BTreeSet::new(),
             working_directory: self.folder(Folder::Workspace),
             profile: Profile::Own,
             network: ChildNetwork::None,

@@ -20,9 +20,9 @@ async fn commands_of_one_session_run_at_the_same_time_where_the_runtime_can() {
     let session = place.open().await;
     says(&session, "mkfifo here there").await;
     // Each waits for the other: one after the other they would never end.
-    let ping = sh("echo ping > here; cat there").deadline(PATIENCE);
-    let pong = sh("cat here; echo pong > there").deadline(PATIENCE);
-    let (ping, pong) = tokio::join!(session.run(ping), session.run(pong));
+    let first = sh("echo ping > here; cat there").deadline(PATIENCE);
+    let second = sh("cat here; echo pong > there").deadline(PATIENCE);
+    let (first, second) = tokio::join!(session.run(first), session.run(second));
     assert_eq!((text(&ping.unwrap().stdout).as_str(), text(&pong.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
 
     let mut running = Vec::new();

@@ -79,9 +79,9 @@ async fn commands_of_one_container_run_at_the_same_time() {
     let place = Place::new();
     let session = open(docker(), &place, "").await;
     says(&session, "mkfifo here there").await;
-    let ping = sh("echo ping > here; cat there").deadline(PATIENCE);
-    let pong = sh("cat here; echo pong > there").deadline(PATIENCE);
-    let (ping, pong) = tokio::join!(session.run(ping), session.run(pong));
+    let first = sh("echo ping > here; cat there").deadline(PATIENCE);
+    let second = sh("cat here; echo pong > there").deadline(PATIENCE);
+    let (first, second) = tokio::join!(session.run(first), session.run(second));
     assert_eq!((text(&ping.unwrap().stdout).as_str(), text(&pong.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
     session.close().await.unwrap();
 }

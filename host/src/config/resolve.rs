@@ -23,6 +23,10 @@ use crate::{
     policy::Profile,
 };
 
+/// How long one command of a session may take where nobody says it. A program that drives a session waits for its commands, often through a
+/// night; one that never ends must not take the night. A person who types a command sees it, and has no such limit.
+const SESSION: Duration = Duration::from_hours(2);
+
 /// How long a command may take to end before it is ended by force, unless the user says otherwise: what Docker and Kubernetes users know
 /// is 10 s and 30 s; a training script needs a moment to write its checkpoint.
 const GRACE: Duration = Duration::from_secs(10);
@@ -41,7 +45,8 @@ pub(super) fn run_settings(sources: &Sources<'_>) -> Result<RunSettings, ConfigE
     let extra_arguments = extra_arguments(sources)?;
     let mut command = command(sources)?;
     command.extend(extra_arguments.iter().cloned());
-    Ok(RunSettings { command, extra_arguments, ..settings })
+    let deadline = deadline(sources)?.unwrap_or(Deadline::Never);
+    Ok(RunSettings { command, extra_arguments, deadline, ..settings })
 }
 
 /// Everything but the command.
@@ -78,7 +83,7 @@ pub(super) fn session_settings(sources: &Sources<'_>) -> Result<RunSettings, Con
         runtime,
         command: vec![],
         extra_arguments: vec![],
-        deadline: deadline(sources)?,
+        deadline: deadline(sources)?.unwrap_or(Deadline::After(SESSION)),
         grace: grace(sources)?,
         log_limit: log_limit(sources)?,
         stdin: stdin(sources)?,
@@ -172,11 +177,11 @@ fn argument(text: &str) -> Result<String, &'static str> {
     if variable::is_value(text) { Ok(text.to_owned()) } else { Err(NO_NUL) }
 }
 
-fn deadline(sources: &Sources<'_>) -> Result<Deadline, ConfigError> {
+fn deadline(sources: &Sources<'_>) -> Result<Option<Deadline>, ConfigError> {
     let text = sources.text("--timeout", sources.overrides.timeout.as_ref(), "timeout", |file| file.timeout.as_ref());
-    let Some(text) = text else { return Ok(Deadline::Never) };
+    let Some(text) = text else { return Ok(None) };
     if text.value == "none" {
-        return Ok(Deadline::Never);
+        return Ok(Some(Deadline::Never));
     }
     let duration = text.parse(|value| {
         duration::parse_duration(value).map_err(|expected| if expected == duration::EXPECTED { TIMEOUT } else { expected })
@@ -185,7 +190,7 @@ fn deadline(sources: &Sources<'_>) -> Result<Deadline, ConfigError> {
     if duration < Duration::from_millis(1) {
         return Err(text.wrong("at least `1ms`, or `none` for no limit"));
     }
-    Ok(Deadline::After(duration))
+    Ok(Some(Deadline::After(duration)))
 }
 
 fn grace(sources: &Sources<'_>) -> Result<Duration, ConfigError> {

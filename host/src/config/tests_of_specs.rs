@@ -1,6 +1,6 @@
 //! Environment specs: in three languages, and those of the earlier system.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::json;
 
@@ -186,4 +186,20 @@ fn a_mistake_in_a_spec_of_the_earlier_system_is_told_by_the_names_that_stand_the
         let message = message("a.yaml", text);
         assert!(message.contains(expected), "{message}");
     }
+}
+
+/// F128
+#[test]
+fn a_command_of_a_session_has_a_limit_on_time_where_nobody_says_one() {
+    let place = tempfile::tempdir().unwrap();
+    let environment = Environment::from_pairs([("HOME", "/home/ada")]);
+    let settings = |timeout: &str| {
+        let overrides = RunOverrides { timeout: Some(timeout.to_owned()).filter(|timeout| !timeout.is_empty()), ..typed(&["true"]) };
+        RunSettings::resolve_session(&overrides, &environment, place.path()).unwrap().deadline
+    };
+    assert_eq!(settings(""), Deadline::After(Duration::from_hours(2)));
+    assert_eq!(settings("90s"), Deadline::After(Duration::from_secs(90)));
+    assert_eq!(settings("none"), Deadline::Never);
+    let run = RunSettings::resolve(&typed(&["true"]), &environment, place.path()).unwrap();
+    assert_eq!(run.deadline, Deadline::Never, "a person who types a command sees it");
 }

@@ -68,6 +68,8 @@ fn every_option_of_run_reaches_the_settings() {
     let text = |text: &str| Some(text.to_owned());
     let expected = RunOverrides {
         spec: Some("s.toml".into()),
+        inline_spec: None,
+        mode: None,
         runtime: text("docker"),
         command: vec!["cmd".into()],
         timeout: text("1s"),
