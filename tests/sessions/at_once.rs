@@ -23,7 +23,7 @@ async fn commands_of_one_session_run_at_the_same_time_where_the_runtime_can() {
     let first = sh("echo ping > here; cat there").deadline(PATIENCE);
     let second = sh("cat here; echo pong > there").deadline(PATIENCE);
     let (first, second) = tokio::join!(session.run(first), session.run(second));
-    assert_eq!((text(&ping.unwrap().stdout).as_str(), text(&pong.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
+    assert_eq!((text(&first.unwrap().stdout).as_str(), text(&second.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
 
     let mut running = Vec::new();
     for number in 0..24 {

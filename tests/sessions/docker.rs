@@ -82,7 +82,7 @@ async fn commands_of_one_container_run_at_the_same_time() {
     let first = sh("echo ping > here; cat there").deadline(PATIENCE);
     let second = sh("cat here; echo pong > there").deadline(PATIENCE);
     let (first, second) = tokio::join!(session.run(first), session.run(second));
-    assert_eq!((text(&ping.unwrap().stdout).as_str(), text(&pong.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
+    assert_eq!((text(&first.unwrap().stdout).as_str(), text(&second.unwrap().stdout).as_str()), ("pong\n", "ping\n"));
     session.close().await.unwrap();
 }
 

@@ -37,7 +37,7 @@ async fn a_background_child_does_not_hold_up_a_command_that_has_finished() {
     let session = place.open().await;
     let begin = Instant::now();
     let ended = session.run(sh("sleep 600 & echo $!")).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    assert!(begin.elapsed() < Duration::from_mins(1));
     assert_eq!(ended.exit_code(), 0);
     let pid = String::from_utf8(ended.stdout.to_vec()).unwrap();
     until("the child of the command is gone with it", || !lives(&pid)).await;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 use worldflux::{
-    config::{Mode, RunSettings},
+    config::Mode,
     run::SessionOptions,
     workspace::{Body, Content, ContentLimits, InputFile},
 };
@@ -151,20 +151,13 @@ async fn a_command_in_the_run_file_is_nothing_to_a_session() {
     let settings = place.settings();
     assert_eq!(settings.environment.entry_line("main", Mode::Agent).as_deref(), Some("sh main.sh"));
     assert_eq!(settings.environment.entry_line("main", Mode::Evaluation).as_deref(), Some("python3 main.sh"));
-    let session = place.host().open_session(RunSettings { mode: Mode::Agent, ..settings }, fresh()).await.unwrap();
+    let session = place.host().open_session(crate::kit::in_mode(Mode::Agent, settings), fresh()).await.unwrap();
     assert_eq!(session.run(sh("ls")).await.unwrap().stdout.len(), 0);
     let manifest = session.close().await.unwrap();
     assert!(manifest.command.is_empty() && manifest.executions.len() == 1);
     let (_, listed) = place.types(&["runs"]);
     assert!(listed.contains("(session)"), "{listed}");
     let named = SessionOptions::default();
-    place
-        .host()
-        .open_session(RunSettings { run_id: worldflux::names::RunId::generate(), ..place.settings() }, named)
-        .await
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
+    place.host().open_session(crate::kit::anew(place.settings()), named).await.unwrap().close().await.unwrap();
     assert!(!place.project().join("ran").exists());
 }

@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 use worldflux::{
     config::{Environment, Folders, Mode, RunOverrides, RunSettings},
-    names::EndKind,
+    names::{EndKind, RunId},
     run::{Executed, Host, HostOptions, RunError, Session, SessionCommand, SessionOptions, SessionWorkspace},
     sandbox::Launcher,
 };
@@ -117,14 +117,14 @@ impl Place {
     /// The same in this mode, with this run file.
     pub(crate) async fn open_as(&self, mode: Mode, file: &str) -> Session {
         self.write("worldflux.toml", file);
-        let settings = RunSettings { mode, ..self.settings() };
+        let settings = in_mode(mode, self.settings());
         self.host().open_session(settings, fresh()).await.unwrap()
     }
 
     /// Why a session with this run file is not opened.
     pub(crate) async fn refused(&self, mode: Mode, file: &str) -> RunError {
         self.write("worldflux.toml", file);
-        let settings = RunSettings { mode, ..self.settings() };
+        let settings = in_mode(mode, self.settings());
         self.host().open_session(settings, fresh()).await.unwrap_err()
     }
 
@@ -187,4 +187,16 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub(crate) fn lives(pid: &str) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     status.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// The same settings for somebody else.
+pub(crate) fn in_mode(mode: Mode, mut settings: RunSettings) -> RunSettings {
+    settings.mode = mode;
+    settings
+}
+
+/// The same settings for another session.
+pub(crate) fn anew(mut settings: RunSettings) -> RunSettings {
+    settings.run_id = RunId::generate();
+    settings
 }

@@ -3,7 +3,6 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use worldflux::{
-    config::RunSettings,
     names::{EndKind, RunId},
     run::{RunError, SessionOptions},
     store::{ReasonCode, RunStatus},
@@ -127,7 +126,7 @@ async fn two_sessions_of_one_name_and_one_without_a_runtime_are_refused_before_a
     session.close().await.unwrap();
     assert!("../escape".parse::<RunId>().is_err() && "a/b".parse::<RunId>().is_err());
     place.write("worldflux.toml", "runtime = 'nowhere'\n");
-    let settings = RunSettings { run_id: RunId::generate(), ..place.settings() };
+    let settings = crate::kit::anew(place.settings());
     let error = place.host().open_session(settings.clone(), SessionOptions::default()).await.unwrap_err();
     assert!(matches!(error, RunError::Plugin(_)), "{error}");
     assert!(!place.host().state().layout().run(&settings.run_id).exists());

@@ -25,7 +25,7 @@ async fn setup_lines_run_once_in_order_and_those_of_an_evaluation_are_hidden_fro
         (Mode::Evaluation, true, ""),
     ] {
         let options = SessionOptions { setup: vec!["echo caller >> order".into()], disable_setup: disabled, ..fresh() };
-        let settings = worldflux::config::RunSettings { mode, ..place.settings() };
+        let settings = crate::kit::in_mode(mode, place.settings());
         let session = place.host().open_session(settings, options).await.unwrap();
         for _ in 0..2 {
             assert_eq!(says(&session, "cat order 2> /dev/null || true").await, expected);
@@ -86,7 +86,7 @@ async fn resume_lines_run_after_a_restore_as_executions_of_their_own() {
 
     let file = "[environment.setup]\ncommands = ['echo other >> order']\nresume_commands = ['echo broken >&2; false']\n";
     place.write("worldflux.toml", file);
-    let settings = worldflux::config::RunSettings { mode: Mode::Agent, ..place.settings() };
+    let settings = crate::kit::in_mode(Mode::Agent, place.settings());
     let session = place.host().open_session(settings.clone(), fresh()).await.unwrap();
     let error = session.restore(checkpoint.clone()).await.unwrap_err();
     assert_eq!((error.code(), error.is_recoverable()), ("resume-failed", false));
@@ -95,7 +95,7 @@ async fn resume_lines_run_after_a_restore_as_executions_of_their_own() {
     let manifest = session.close().await.unwrap();
     assert_eq!((manifest.status, manifest.reason.code), (RunStatus::Failed, ReasonCode::SetupFailed));
 
-    let settings = worldflux::config::RunSettings { run_id: worldflux::names::RunId::generate(), ..settings };
+    let settings = crate::kit::anew(settings);
     let options = SessionOptions { resume: Some(checkpoint), ..fresh() };
     let error = place.host().open_session(settings, options).await.unwrap_err();
     assert_eq!(error.code(), "setup-failed", "{error}");

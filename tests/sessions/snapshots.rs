@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use worldflux::{
-    config::{Mode, RunSettings},
+    config::Mode,
     names::RunId,
     run::{Session, SessionOptions, SessionWorkspace},
     workspace::{ChangeKind, Compression},
@@ -106,7 +106,7 @@ async fn a_checkpoint_is_copied_compared_and_handed_over_to_another_session() {
     place.types(&["reap"]);
     let handed = serde_json::to_string(&first.checkpoint).unwrap();
     let options = SessionOptions { resume: Some(serde_json::from_str(&handed).unwrap()), ..fresh() };
-    let settings = RunSettings { mode: Mode::Agent, ..place.settings() };
+    let settings = crate::kit::in_mode(Mode::Agent, place.settings());
     let session = place.host().open_session(settings, options).await.unwrap();
     is_as_made(session.workspace());
     let third = session.checkpoint(None).await.unwrap();

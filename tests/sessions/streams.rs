@@ -33,7 +33,7 @@ async fn pieces_are_numbered_and_put_together_they_are_the_output_and_the_log() 
     let chunks = all(&mut output).await;
     assert!(chunks.iter().zip(0..).all(|(chunk, number)| chunk.sequence == number));
     assert!(chunks.iter().all(|chunk| std::str::from_utf8(&chunk.bytes).is_ok()));
-    let expected: String = (0..300).map(|i| format!("  line é {i}\n\n")).collect();
+    let expected = (0..300).fold(String::new(), |text, number| text + "  line é " + &number.to_string() + "\n\n");
     assert_eq!(text(&of(&chunks, Channel::Stdout)), expected);
     assert_eq!(text(&of(&chunks, Channel::Stderr)), "wrong\n");
     let ended = execution.wait().await;

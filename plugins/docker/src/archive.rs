@@ -77,7 +77,8 @@ pub(crate) fn of_text(name: &str, text: &str) -> Vec<Content> {
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn walk(folder: &Path, prefix: &str, ignored: &Ignored, depth: usize, entries: &mut BTreeMap<String, Entry>) -> Result<(), Failure> {

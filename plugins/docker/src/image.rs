@@ -53,8 +53,8 @@ pub(crate) fn ready(context: &Context, shape: &Shape) -> Result<Ready, Failure> 
     }
     let dockerfile = baking(&base.id, &settings.shell, &lines);
     let key = key(&["setup", &dockerfile, shape.network.mode()]);
-    let content = archive::of_text("Dockerfile", &dockerfile);
-    built(settings, shape, &key, "Dockerfile", &BTreeMap::new(), content)
+    let sent = archive::of_text("Dockerfile", &dockerfile);
+    built(settings, shape, &key, "Dockerfile", &BTreeMap::new(), sent)
 }
 
 /// The setup lines of this run, in their order.

@@ -70,6 +70,7 @@ enum Gpus {
 
 /// As meant.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own, as the user wrote it")]
 pub(crate) struct Settings {
     /// Where the image comes from; `None` where nothing is said, as when doctor is asked without a run.
     pub(crate) source: Option<Source>,
