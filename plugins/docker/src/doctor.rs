@@ -166,6 +166,7 @@ mod tests {
     use super::*;
     use worldflux_plugin::{EndKind, Ending};
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the host answers it")]
     fn output(code: i32, stdout: &str) -> Result<Output, Failure> {
         Ok(Output { ending: Ending::new(EndKind::Exited(code), "wait status"), stdout: stdout.into(), stderr: vec![] })
     }
