@@ -133,7 +133,7 @@ mod tests {
         assert!(matches!(&lines[2], Line::Whole(line) if line.len() as u64 == most));
         let mut splitter = Splitter::default();
         for _ in 0..1_000 {
-            assert!(splitter.next(&[b'x'; PIECE]).is_none());
+            assert!(splitter.next(&vec![b'x'; PIECE]).is_none());
         }
         assert!(splitter.line.capacity() as u64 <= 2 * most, "a line without an end takes no more memory than one that is taken");
     }

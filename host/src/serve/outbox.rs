@@ -115,7 +115,7 @@ mod tests {
         outbox.finish(written, Duration::from_mins(1)).await;
         let mut text = String::new();
         theirs.read_to_string(&mut text).unwrap();
-        assert_eq!(text, (0..100).map(|number| format!("{number}\n")).collect::<String>());
+        assert!(text.lines().eq((0..100).map(|number| number.to_string())), "{text}");
     }
 
     #[tokio::test]
