@@ -40,7 +40,7 @@ const MEMORY: u64 = 96 << 10;
 /// How the last line of a streamed command begins.
 const END: &[u8] = b"\n{\"jsonrpc\":\"2.0\",\"method\":\"execution.ended\"";
 
-/// How much more memory the last round may take than the first, in KiB.
+/// How much more memory the last round may take than the second, in KiB.
 const GROWTH: u64 = 16 << 10;
 
 fn main() -> Result<()> {
@@ -79,8 +79,7 @@ fn main() -> Result<()> {
     }
 
     let mut peak = 0;
-    for (what, log, bound) in [("1 GiB of output as events", true, Bound::Ratio(1.0 / 0.4)), ("the same without a log", false, Bound::None)]
-    {
+    for (what, log, bound) in [("1 GiB of output as events", false, Bound::Ratio(1.0 / 0.4)), ("the same, and a log", true, Bound::None)] {
         let mut server = Server::start(place.path())?;
         server.ask("session.open", &json!({ "run_id": format!("flood-{log}") }))?;
         let command = json!({ "argv": ["cat", flood], "log": log });
@@ -120,7 +119,10 @@ struct Server {
 impl Server {
     fn start(place: &Path) -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_worldflux"));
-        command.args(["serve", "--stdio"]).current_dir(place);
+        // Beside what worldflux decides by, which a strict command may not see.
+        let work = place.join("work");
+        fs::create_dir_all(&work)?;
+        command.args(["serve", "--stdio"]).current_dir(work);
         command
             .env("WORLDFLUX_STATE_DIR", place.join("state"))
             .env("WORLDFLUX_CONFIG_DIR", place.join("config"))
@@ -192,7 +194,7 @@ impl Server {
     }
 }
 
-/// Memory after the first and after the last round of commands in many sessions at once.
+/// Memory after the second and after the last round of commands in many sessions at once.
 fn many(place: &Path) -> Result<(u64, u64, Duration)> {
     let mut server = Server::start(place)?;
     let begin = Instant::now();
@@ -211,7 +213,8 @@ fn many(place: &Path) -> Result<(u64, u64, Duration)> {
     }
     let took = begin.elapsed();
     server.end()?;
-    Ok((*peaks.first().context("no round")?, *peaks.last().context("no round")?, took))
+    // The first round makes what all others use again.
+    Ok((*peaks.get(1).context("no round")?, *peaks.last().context("no round")?, took))
 }
 
 impl Server {

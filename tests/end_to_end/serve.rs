@@ -182,7 +182,8 @@ fn the_end_of_the_input_ends_every_session() {
         assert!(marked(&mark, &[]).is_empty() && !family.iter().any(|pid| lives(*pid)), "{end}");
         assert_ne!(place.runs()[0]["status"], "running", "{end}");
     }
-    assert_eq!(place.type_in(["reap"]).expect(0).text(), "nothing was left behind\n");
+    let reaped = place.type_in(["reap", "--json"]).expect(0).json();
+    assert_eq!((&reaped["problems"], &reaped["released"]), (&json!([]), &json!([])), "nothing was left behind");
 }
 
 /// F201, F241
@@ -230,9 +231,10 @@ fn sixty_four_sessions_work_at_once_in_steady_memory() {
         assert!(answer.get("error").is_none(), "{answer:#}");
     }
     let mut peaks = Vec::new();
-    for round in 0..3 {
+    for round in 0..4 {
         let run = |server: &mut Server, number: usize| {
-            let command = json!({ "shell": format!("head -c 1000000 /dev/zero; echo {round}-{number} > mine; cat *"), "log": false });
+            let command =
+                json!({ "shell": format!("head -c 1000000 /dev/zero | tr '\\0' x; echo {round}-{number} > mine; cat *"), "log": false });
             server.send("execution.start", &json!({ "session": format!("s-{number}"), "command": command, "output": "stream" }));
         };
         (0..64).for_each(|number| run(&mut server, number));
@@ -248,7 +250,8 @@ fn sixty_four_sessions_work_at_once_in_steady_memory() {
         }
         peaks.push(server.peak());
     }
-    assert!(peaks[2] < peaks[0] + (24 << 10), "memory in KiB after each round: {peaks:?}");
+    // The first round makes what all others use again.
+    assert!(peaks[3] < peaks[1] + (16 << 10), "memory in KiB after each round: {peaks:?}");
     drop(server.input.take());
     server.going.end().expect(0);
     assert!(place.runs().iter().all(|row| row["status"] != "running"));
@@ -297,7 +300,8 @@ fn a_command_with_a_window_waits_for_its_client_and_others_do_not() {
     let place = Place::new();
     let mut server = Server::start(&place);
     let session = server.open(&json!({}));
-    let slow = json!({ "session": session, "command": { "shell": "head -c 4000000 /dev/zero", "log": false }, "window": 300_000 });
+    let slow =
+        json!({ "session": session, "command": { "shell": "head -c 4000000 /dev/zero | tr '\\0' x", "log": false }, "window": 300_000 });
     let execution = server.ask("execution.start", &slow)["execution"].clone();
     // Others are asked and answered, any number of them, and of the slow one no more comes than its window and a piece.
     for _ in 0..20 {

@@ -1,5 +1,6 @@
 //! The parameters of a request, and where in them the mistake is.
 
+use jsonschema::error::ValidationErrorKind;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -14,13 +15,9 @@ pub(super) fn read<M: Method>(parameters: Value) -> Result<M::Parameters, ServeE
     let kept = parameters.as_object().is_some_and(|all| all.values().all(is_small)).then(|| parameters.clone());
     serde_json::from_value(parameters).map_err(|error| {
         let place = kept.as_ref().and_then(place::<M>);
-        let (field, value) = place.map_or((None, None), |(field, value)| (Some(field), Some(value)));
-        ServeError::Parameters {
-            method: M::NAME,
-            field: field.filter(|field| !field.is_empty()),
-            value,
-            problem: shortened(&error.to_string()),
-        }
+        let (field, value) = place.map_or((None, None), |(field, value)| (Some(field), value));
+        let problem = shortened(&error.to_string());
+        ServeError::Parameters { method: M::NAME, field: field.filter(|field| !field.is_empty()), value, problem }
     })
 }
 
@@ -35,14 +32,26 @@ fn is_small(value: &Value) -> bool {
 
 /// Where the parameters do not fit the schema of the method, and what stands there. The types say that something is wrong, the schema says
 /// where.
-fn place<M: Method>(parameters: &Value) -> Option<(String, String)> {
+fn place<M: Method>(parameters: &Value) -> Option<(String, Option<String>)> {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<M::Parameters>();
     let validator = jsonschema::draft202012::new(&schema.to_value()).ok()?;
     let error = validator.iter_errors(parameters).max_by_key(|error| error.instance_path().as_str().len())?;
     let path = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-    let value = match &**error.instance() {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    Some((path, shortened(&value)))
+    let within = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let here: &Value = error.instance();
+    Some(match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let key = unexpected.first().map_or("", String::as_str);
+            (within(key), here.get(key).map(shown))
+        }
+        ValidationErrorKind::Required { property } => (within(property.as_str().unwrap_or_default()), None),
+        _ => (path, Some(shown(here))),
+    })
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => shortened(text),
+        other => shortened(&other.to_string()),
+    }
 }

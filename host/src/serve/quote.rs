@@ -49,7 +49,8 @@ fn push(line: &mut Vec<u8>, byte: u8) {
         0x08 => b'b',
         0x0c => b'f',
         0x00..0x20 => {
-            line.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+            let digit = if byte & 0xf < 10 { b'0' + (byte & 0xf) } else { b'a' - 10 + (byte & 0xf) };
+            line.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), digit]);
             return;
         }
         _ => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use memchr::memchr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -35,10 +36,10 @@ pub(super) struct OutputParameters {
     sequence: u64,
     /// Where it was written.
     channel: Channel,
-    /// What, where it is UTF-8. No character is split between two pieces of a channel.
+    /// What, where it is UTF-8 without NUL. No character is split between two pieces of a channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// What, where it is not UTF-8 (RFC 4648, section 4, with padding).
+    /// What, where it is anything else (RFC 4648, section 4, with padding).
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }
@@ -100,7 +101,7 @@ fn write_output(line: &mut Vec<u8>, head: &[u8], chunk: &OutputChunk) {
         Channel::Stdout => br#","channel":"stdout","#,
         Channel::Stderr => br#","channel":"stderr","#,
     });
-    if let Ok(text) = std::str::from_utf8(&chunk.bytes) {
+    if let Some(text) = text(&chunk.bytes) {
         line.extend_from_slice(br#""text":""#);
         append_quoted(line, text);
     } else {
@@ -114,6 +115,11 @@ fn write_output(line: &mut Vec<u8>, head: &[u8], chunk: &OutputChunk) {
     line.extend_from_slice(b"\"}}\n");
 }
 
+/// What is told as text. What has a NUL in it is no text, and would be six times as long as one.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|_| memchr(0, bytes).is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -124,12 +130,12 @@ mod tests {
     #[test]
     fn a_line_of_output_is_what_a_serializer_writes() {
         let session: RunId = "s-1".parse().unwrap();
-        for bytes in [&b"a \"b\"\\\n\x00caf\xc3\xa9"[..], b"", b"\xff", b"\xff\xfe", b"\xff\xfe\xfd"] {
+        for bytes in [&b"a \"b\"\\\n\x01caf\xc3\xa9"[..], b"", b"a\0b", b"\xff", b"\xff\xfe", b"\xff\xfe\xfd"] {
             for channel in [Channel::Stdout, Channel::Stderr] {
                 let chunk = OutputChunk { sequence: 7, channel, bytes: Bytes::copy_from_slice(bytes) };
                 let mut line = Vec::new();
                 write_output(&mut line, &head(&session, 3), &chunk);
-                let text = String::from_utf8(bytes.to_vec()).ok();
+                let text = String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.contains('\0'));
                 let base64 = text.is_none().then(|| BASE64_STANDARD.encode(bytes));
                 let parameters = OutputParameters { session: session.clone(), execution: 3, sequence: 7, channel, text, base64 };
                 let mut expected = Vec::new();
