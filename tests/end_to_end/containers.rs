@@ -10,7 +10,6 @@ use crate::kit::{Answer, Going, Place, answer};
 /// A user who has a daemon.
 pub(crate) struct Harbour {
     pub(crate) place: Place,
-    pub(crate) daemon: &'static Daemon,
 }
 
 impl Harbour {
@@ -23,7 +22,7 @@ impl Harbour {
             fs::create_dir_all(&folder).unwrap();
             fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         }
-        Self { place, daemon }
+        Self { place }
     }
 
     /// `worldflux run --runtime docker --set image=IMAGE --run-id ID OPTIONS -- COMMAND`.
