@@ -126,6 +126,7 @@ async fn tool(path: PathBuf, work: &Path) -> Result<worldflux::sandbox::Child, S
         arguments: vec![],
         base_variables: [("PATH".into(), path.into())].into(),
         added_variables: std::collections::BTreeMap::new(),
+        carried: std::collections::BTreeMap::new(),
         working_directory: work.into(),
         profile: Profile::Strict,
         places: Places { writes: [work.to_owned()].into(), ..Places::default() },
