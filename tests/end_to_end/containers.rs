@@ -10,7 +10,6 @@ use crate::kit::{Answer, Going, Place, answer};
 /// A user who has a daemon.
 pub(crate) struct Harbour {
     pub(crate) place: Place,
-
 }
 
 impl Harbour {

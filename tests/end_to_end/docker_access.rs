@@ -165,7 +165,7 @@ fn assets_are_seen_where_their_placeholders_say_and_cannot_be_changed() {
     let harbour = Harbour::new(docker());
     harbour.place.write("sets/train.csv", "1,2\n");
     let file = format!(
-        "runtime = 'docker'\nmode = 'evaluation'\n[assets]\ntrain = {{ path = 'sets/train.csv', save_path = 'data/train.csv' }}\n\
+        "runtime = 'docker'\nmode = 'evaluation'\n[assets]\ntrain = {{ file = 'sets/train.csv', save_path = 'data/train.csv' }}\n\
          [environment.docker]\nimage = '{IMAGE}'\n"
     );
     harbour.place.write("worldflux.toml", file);

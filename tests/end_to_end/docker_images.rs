@@ -25,10 +25,11 @@ fn the_specifications_of_the_older_system_are_read_as_they_are() {
         "--",
         "sh",
         "-c",
-        "echo $UV_CACHE_DIR; pwd; ls /sys/class/net",
+        "echo $UV_CACHE_DIR; pwd; cat /tmp/uv.calls; ls /sys/class/net",
     ]);
     let told = told.expect(0);
-    assert_eq!(told.text().lines().take(2).collect::<Vec<_>>(), ["/tmp/uv-cache", "/workspace"], "{}", told.stderr);
+    let lines: Vec<_> = told.text().lines().take(4).collect();
+    assert_eq!(lines, ["/tmp/uv-cache", "/workspace", "init", "add -r requirements.txt"], "{}", told.stderr);
     assert!(told.text().contains("eth0"), "it is in the network `benchmark`");
 }
 

@@ -61,6 +61,12 @@ impl CommandLaunch {
         options.as_mut().map(|options| std::mem::take(&mut options.stdin)).unwrap_or_default()
     }
 
+    /// Whether nobody has launched it: after a `start` that answered with a process of this machine, that one stands for it.
+    #[must_use]
+    pub fn is_there_still(&self) -> bool {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The names of the variables that are the command's own: those that the user gave, and those that hold secrets.
     #[must_use]
     pub fn given<'n>(variables: impl IntoIterator<Item = &'n String>, secrets: impl IntoIterator<Item = &'n String>) -> BTreeSet<OsString> {

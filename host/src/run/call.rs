@@ -58,8 +58,8 @@ impl Story {
     }
 
     /// The call of `start`, which can launch one command.
-    pub(super) fn start_call(call: Call, command: CommandLaunch) -> Call {
-        Call { command: Some(Arc::new(command)), ..call }
+    pub(super) fn start_call(call: Call, command: Arc<CommandLaunch>) -> Call {
+        Call { command: Some(command), ..call }
     }
 
     /// What the plugin's doctor says, and the host about the secrets that the plugin asks for.

@@ -58,6 +58,16 @@ pub(super) struct Begun {
     pub(super) execution: Execution,
     handle: String,
     place: Place,
+    role: Role,
+}
+
+/// What a process of this machine is to a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The command itself.
+    Command,
+    /// A program that stands for it; the command itself runs elsewhere.
+    Connection,
 }
 
 enum Place {
@@ -109,10 +119,10 @@ impl Story {
 
     /// Follow a command to its end.
     pub(super) async fn follow(&self, begun: Begun) -> Ended {
-        let Begun { mut execution, handle, place } = begun;
+        let Begun { mut execution, handle, place, role } = begun;
         let (ending, duration) = match place {
             Place::Here(child) => {
-                let ending = self.follow_process(&child, &handle, &mut execution).await;
+                let ending = self.follow_process(&child, &handle, &mut execution, role).await;
                 (ending, child.exit().map(|exit| exit.duration))
             }
             Place::Elsewhere(ask_again_after) => (self.follow_remote(&handle, ask_again_after, &mut execution).await, None),
@@ -137,7 +147,7 @@ impl Story {
         let call = self.call(Export::Start);
         let mut variables = self.command_variables(&execution.variables);
         let secrets = self.give_secrets(&call.rights, &execution.variables, &mut variables)?;
-        let launch = CommandLaunch {
+        let launch = Arc::new(CommandLaunch {
             argv: execution.argv.iter().map(Into::into).collect(),
             given: CommandLaunch::given(execution.variables.keys(), secrets.keys()),
             variables,
@@ -152,7 +162,7 @@ impl Story {
                 grace: execution.grace,
                 ..StartOptions::new(execution.output.clone())
             })),
-        };
+        });
         let request = ExecutionRequest {
             kind: execution.kind,
             index: execution.index,
@@ -163,7 +173,7 @@ impl Story {
             stdin: std::mem::replace(&mut execution.stdin_kind, StdinKind::Empty),
         };
         let environment = self.environment.as_deref().unwrap_or_default();
-        let call = Self::start_call(call, launch);
+        let call = Self::start_call(call, launch.clone());
         let started = self.engine.start(&self.resolved.plugin, call, &self.question, environment, &request).await;
         let started = started.map_err(|error| Verdict::of_call(&error, Export::Start))?;
         let (handle, place, durability) = match started {
@@ -185,7 +195,8 @@ impl Story {
         if execution.kind == ExecutionKind::Command {
             self.ledger.command_started(execution.index, &handle);
         }
-        Ok(Begun { execution, handle, place })
+        let role = if launch.is_there_still() { Role::Connection } else { Role::Command };
+        Ok(Begun { execution, handle, place, role })
     }
 
     fn child(&self, process: &ProcessHandle) -> Result<Arc<Child>, Verdict> {
@@ -238,11 +249,14 @@ impl Story {
     }
 
     /// Follow a process of this machine. No plugin code runs while it does.
-    async fn follow_process(&self, child: &Child, handle: &str, execution: &mut Execution) -> Ending {
+    async fn follow_process(&self, child: &Child, handle: &str, execution: &mut Execution, role: Role) -> Ending {
         let mut cancelled = execution.cancelled.clone();
         let ending = tokio::select! {
             exit = child.wait() => exit.ending,
-            _ = cancelled.at_least(Cancel::Stop) => self.end_process(child, handle, execution).await,
+            _ = cancelled.at_least(Cancel::Stop) => {
+                let ending = self.end_process(child, handle, execution).await;
+                if role == Role::Connection { asked_for(ending) } else { ending }
+            }
         };
         if !matches!(ending.kind, EndKind::Exited { .. } | EndKind::Signalled { .. }) {
             // This side is over; the plugin knows whether another side, in a container or beyond a connection, is not.
@@ -286,6 +300,16 @@ impl Story {
     fn summarize(&self, kind: ExecutionKind, index: u32, argv: &[String], ending: Option<&Ending>, log: Option<&String>) {
         self.ledger.add(ExecutionSummary { kind, index, argv: argv.to_vec(), ending: ending.cloned(), log: log.cloned() });
     }
+}
+
+/// The end of a command that somebody asked to end, where the plugin has ended it elsewhere: nobody has asked the program that stands for it.
+fn asked_for(ending: Ending) -> Ending {
+    let how = match ending.kind {
+        EndKind::Exited { code } => format!("exit code {code}"),
+        EndKind::Signalled { signal } => format!("signal {signal}"),
+        _ => return ending,
+    };
+    Ending { kind: EndKind::Killed, evidence: format!("its end was asked for, {}: {how}", ending.evidence), ..ending }
 }
 
 /// What is still told of an execution that could not be started.

@@ -41,6 +41,22 @@ impl Info {
     }
 }
 
+/// Of what the daemon is made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Version {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) components: Vec<Component>,
+}
+
+/// A part of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Component {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) name: String,
+}
+
 /// An image that is here.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

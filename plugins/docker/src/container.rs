@@ -5,7 +5,7 @@ use worldflux_plugin::{Cause, Detail, Environment, Failure, Release, context::Co
 use crate::{
     answers::{Binding, Container},
     dialect::{self, LABEL},
-    handle::Handle,
+    handle::{self, Handle},
     image::{self, Ready},
     translate::Shape,
 };
@@ -24,6 +24,7 @@ pub(crate) fn build(context: &Context) -> Result<Environment, Failure> {
     let image = image::ready(context, &shape)?;
     let handle = Handle::of(context);
     make(context, &handle, &shape, &image)?;
+    handle::note_daemon(dialect::is_podman()?)?;
     let made = dialect::container(&handle.container)?.unwrap_or_default();
     let environment = Environment::made(handle.to_string())
         .metadata(Detail::text("container", &handle.container))

@@ -16,7 +16,7 @@ use worldflux_plugin::{
 };
 
 use crate::{
-    answers::{Container, Image, Info, or_default},
+    answers::{Container, Image, Info, Version, or_default},
     settings::Client,
 };
 
@@ -93,6 +93,12 @@ fn ask(request: &Request) -> Result<Response, Failure> {
 
 pub(crate) fn info() -> Result<Info, Failure> {
     ask(&get("info"))?.checked("asking the daemon about itself")?.json()
+}
+
+/// Whether the daemon is podman's.
+pub(crate) fn is_podman() -> Result<bool, Failure> {
+    let version: Version = ask(&get("version"))?.checked("asking the daemon for its version")?.json()?;
+    Ok(version.components.iter().any(|component| component.name.to_ascii_lowercase().contains("podman")))
 }
 
 /// The image of this name or id; `None` where it is not here.

@@ -37,6 +37,19 @@ impl FromStr for Handle {
     }
 }
 
+/// Where it is noted that the daemon is podman's.
+const PODMAN: &str = "/env/podman";
+
+/// Note whose daemon it is.
+pub(crate) fn note_daemon(is_podman: bool) -> Result<(), Failure> {
+    if is_podman { fs::write(PODMAN, "").at(PODMAN) } else { Ok(()) }
+}
+
+/// Whether the daemon is podman's.
+pub(crate) fn is_podman() -> bool {
+    fs::symlink_metadata(PODMAN).is_ok()
+}
+
 /// What every process of one command finds in its variables. Ends with a stop, so that no number is the beginning of another.
 pub(crate) fn mark(context: &Context, index: u32) -> String {
     format!("{}.{index}.", context.run.run_id)

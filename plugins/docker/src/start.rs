@@ -19,6 +19,9 @@ use crate::{
     variables,
 };
 
+/// Reads what a command leaves of its input.
+const RELAY: &str = include_str!("relay.sh");
+
 /// By this variable the processes of one command are found inside the container.
 pub(crate) const MARK: &str = "WORLDFLUX_EXECUTION";
 
@@ -80,7 +83,14 @@ fn line(
     } else {
         variables::restoring(&carried, &shape.settings.shell, &request.argv)
     };
+    let has_input = !matches!(request.stdin, Stdin::Empty);
+    let argv = if has_input && handle::is_podman() { relayed(&shape.settings.shell, argv) } else { argv };
     Ok(line.argument(&handle.container).arguments(argv))
+}
+
+/// The same command, with somebody behind it who reads the input that it leaves.
+fn relayed(shell: &str, argv: Vec<String>) -> Vec<String> {
+    [shell, "-c", RELAY, "sh"].map(str::to_owned).into_iter().chain(argv).collect()
 }
 
 /// Whether the image has what this setup line does.
@@ -129,6 +139,20 @@ mod tests {
         assert!(arguments.ends_with(&["sh".into(), "cat".into(), "-".into()]));
         assert!(arguments.windows(2).any(|pair| pair == ["--workdir", "/app/sub"]) && arguments.contains(&"--interactive".to_owned()));
         assert!(arguments.windows(2).any(|pair| pair == ["--env", "WORLDFLUX_EXECUTION=r-1.3."]));
+    }
+
+    #[test]
+    fn input_that_is_left_is_read_and_the_code_is_that_of_the_command() {
+        use std::{io::Write as _, process::Stdio};
+        let argv = relayed("/bin/sh", ["sh", "-c", "read -r line; echo \"$line\"; exit 5"].map(str::to_owned).to_vec());
+        let mut command = std::process::Command::new(&argv[0]);
+        let mut child = command.args(&argv[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // More than a pipe holds: a write that nobody reads would never end.
+        stdin.write_all(&[b"one\n".to_vec(), vec![b'x'; 1 << 20]].concat()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(5), b"one\n".as_slice()));
     }
 
     #[test]

@@ -83,6 +83,9 @@ cp "$(command -v busybox)" "$root/bin/busybox"
 for name in $("$root/bin/busybox" --list); do
     [ "$name" = busybox ] || ln -sf busybox "$root/bin/$name"
 done
+# In the place of the program that the specifications of the older system set up their environment with.
+printf '#!/bin/sh\necho "$*" >> /tmp/uv.calls\n' > "$root/bin/uv"
+chmod 0755 "$root/bin/uv"
 printf 'root:x:0:0:root:/:/bin/sh\napp:x:1000:1000:app:/tmp:/bin/sh\n' > "$root/etc/passwd"
 printf 'root:x:0:\napp:x:1000:\n' > "$root/etc/group"
 tar -C "$root" -c . | ask --header 'content-type: application/x-tar' --data-binary @- \
