@@ -32,7 +32,7 @@ const FLOOD: u64 = 1 << 30;
 
 /// Sessions at once, and rounds of commands in them.
 const SESSIONS: usize = 64;
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 /// Memory of the server while it is flooded, in KiB.
 const MEMORY: u64 = 96 << 10;
@@ -40,8 +40,8 @@ const MEMORY: u64 = 96 << 10;
 /// How the last line of a streamed command begins.
 const END: &[u8] = b"\n{\"jsonrpc\":\"2.0\",\"method\":\"execution.ended\"";
 
-/// How much more memory the last round may take than the second, in KiB.
-const GROWTH: u64 = 16 << 10;
+/// How much more memory the rounds may take from half of them on, in KiB; each moves 64 MB.
+const GROWTH: u64 = 64 << 10;
 
 fn main() -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -102,7 +102,7 @@ fn main() -> Result<()> {
         &format!("< {GROWTH} KiB more"),
         growth < GROWTH,
     );
-    table.add_amount("64 sessions, opened and 4 commands each", &format!("{:.2} s", took.as_secs_f64()), "-", true);
+    table.add_amount("64 sessions, opened and 8 commands each", &format!("{:.2} s", took.as_secs_f64()), "-", true);
     table.print();
     Ok(())
 }
@@ -194,7 +194,7 @@ impl Server {
     }
 }
 
-/// Memory after the second and after the last round of commands in many sessions at once.
+/// Memory after half of the rounds and after the last round of commands in many sessions at once.
 fn many(place: &Path) -> Result<(u64, u64, Duration)> {
     let mut server = Server::start(place)?;
     let begin = Instant::now();
@@ -204,7 +204,7 @@ fn many(place: &Path) -> Result<(u64, u64, Duration)> {
     let mut peaks = Vec::new();
     for _ in 0..ROUNDS {
         let run = |server: &mut Server, number| {
-            let command = json!({ "shell": "head -c 300000 /dev/zero | tr '\\0' x" });
+            let command = json!({ "shell": "head -c 1000000 /dev/zero | tr '\\0' x" });
             server.send("execution.run", &json!({ "session": name(number), "command": command }))
         };
         let ids = (0..SESSIONS).map(|number| run(&mut server, number)).collect::<Result<Vec<_>>>()?;
@@ -213,8 +213,8 @@ fn many(place: &Path) -> Result<(u64, u64, Duration)> {
     }
     let took = begin.elapsed();
     server.end()?;
-    // The first round makes what all others use again.
-    Ok((*peaks.get(1).context("no round")?, *peaks.last().context("no round")?, took))
+    // The first rounds make what all others use again.
+    Ok((*peaks.get(ROUNDS / 2).context("no round")?, *peaks.last().context("no round")?, took))
 }
 
 impl Server {

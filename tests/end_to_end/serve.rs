@@ -231,7 +231,7 @@ fn sixty_four_sessions_work_at_once_in_steady_memory() {
         assert!(answer.get("error").is_none(), "{answer:#}");
     }
     let mut peaks = Vec::new();
-    for round in 0..4 {
+    for round in 0..6 {
         let run = |server: &mut Server, number: usize| {
             let command =
                 json!({ "shell": format!("head -c 1000000 /dev/zero | tr '\\0' x; echo {round}-{number} > mine; cat *"), "log": false });
@@ -250,8 +250,8 @@ fn sixty_four_sessions_work_at_once_in_steady_memory() {
         }
         peaks.push(server.peak());
     }
-    // The first round makes what all others use again.
-    assert!(peaks[3] < peaks[1] + (16 << 10), "memory in KiB after each round: {peaks:?}");
+    // The first rounds make what all others use again; every round moves 64 MB.
+    assert!(peaks[5] < peaks[1] + (64 << 10), "memory in KiB after each round: {peaks:?}");
     drop(server.input.take());
     server.going.end().expect(0);
     assert!(place.runs().iter().all(|row| row["status"] != "running"));
