@@ -27,7 +27,7 @@ fn refused(place: &Place, options: &[&str], code: i32, says: &[&str]) -> Answer 
 // N22.
 #[test]
 fn an_unknown_runtime_is_told_with_those_that_exist() {
-    refused(&Place::new(), &["--runtime", "nope"], 2, &["`nope`", "there are: local", "hint: "]);
+    refused(&Place::new(), &["--runtime", "nope"], 2, &["`nope`", "there are: docker, local", "hint: "]);
     refused(&Place::new(), &["--runtime", "../x y"], 2, &["../x y"]);
     refused(&Place::new(), &["--runtime", "Local"], 2, &["Local"]);
 }
