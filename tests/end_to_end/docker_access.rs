@@ -166,7 +166,7 @@ fn assets_are_seen_where_their_placeholders_say_and_cannot_be_changed() {
     harbour.place.write("sets/train.csv", "1,2\n");
     let file = format!(
         "runtime = 'docker'\nmode = 'evaluation'\n[assets]\ntrain = {{ file = 'sets/train.csv', save_path = 'data/train.csv' }}\n\
-         [environment.docker]\nimage = '{IMAGE}'\n"
+         [environment]\nuser = '0:0'\n[environment.docker]\nimage = '{IMAGE}'\n"
     );
     harbour.place.write("worldflux.toml", file);
     let script = "echo {{static:train}}; cat {{static:train}}; echo x > {{static:train}} || echo kept";
