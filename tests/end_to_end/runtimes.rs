@@ -16,12 +16,12 @@ use crate::{
 #[test]
 fn runtime_list_prints_the_names_sorted_one_a_line() {
     let place = Place::new();
-    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "local\nreplicate\n");
+    assert_eq!(place.type_in(["runtime", "list"]).expect(0).text(), "docker\nlocal\nreplicate\n");
     let more = place.type_in(["--plugin".as_ref(), guest("rogue").as_os_str(), "runtime".as_ref(), "list".as_ref()]).expect(0);
-    assert_eq!(more.text(), "local\nreplicate\nrogue\n");
+    assert_eq!(more.text(), "docker\nlocal\nreplicate\nrogue\n");
     let entries = place.type_in(["runtime", "list", "--json"]).expect(0).json();
-    assert_eq!(text(&entries, "/0/name"), "local");
-    assert_eq!(entries.pointer("/0/source"), Some(&"bundled".into()));
+    assert_eq!(text(&entries, "/1/name"), "local");
+    assert_eq!(entries.pointer("/1/source"), Some(&"bundled".into()));
 }
 
 // T-W02: a name means the same component every time.
@@ -137,14 +137,14 @@ fn a_plugin_cannot_take_the_name_of_another() {
     place.write("second.wasm", other);
     place.write("copy.wasm", &wasm);
     let both = place.type_in(["--plugin", "first.wasm", "--plugin", "second.wasm", "runtime", "list"]).expect(0);
-    assert_eq!(both.text(), "local\nreplicate\nrogue\n");
+    assert_eq!(both.text(), "docker\nlocal\nreplicate\nrogue\n");
     assert!(
         both.stderr.contains("second.wasm") && both.stderr.contains("first.wasm") && both.stderr.contains("`rogue`"),
         "{}",
         both.stderr
     );
     let same = place.type_in(["--plugin", "first.wasm", "--plugin", "copy.wasm", "runtime", "list"]).expect(0);
-    assert_eq!((same.text(), same.stderr.as_str()), ("local\nreplicate\nrogue\n", ""));
+    assert_eq!((same.text(), same.stderr.as_str()), ("docker\nlocal\nreplicate\nrogue\n", ""));
 
     let toml = "[plugin]\nname = 'local'\nversion = '0.1.0'\nprotocol = 'worldflux:runtime@0.1.0'\nsummary = 'x'\nlicense = 'MIT'\n";
     let impostor = worldflux::plugin::pack(&wasm, toml).unwrap();
