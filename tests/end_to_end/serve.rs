@@ -18,7 +18,7 @@ struct Server {
     /// `None` where the input has ended.
     input: Option<ChildStdin>,
     next: u64,
-    /// What came by itself.
+    /// What came while something else was waited for.
     told: Vec<Value>,
 }
 
@@ -55,6 +55,10 @@ impl Server {
     /// The answer to a request.
     #[track_caller]
     fn answer(&mut self, id: u64) -> Value {
+        // Answers come in any order, and this one may have come while another was waited for.
+        if let Some(at) = self.told.iter().position(|line| line["id"] == id) {
+            return self.told.remove(at);
+        }
         loop {
             let line = self.line();
             if line["id"] == id {
