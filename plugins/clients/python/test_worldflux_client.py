@@ -388,7 +388,7 @@ class Files(Place):
         """F167, F168, F205, F210, F212, X71"""
         self.path("data").mkdir(exist_ok=True)
         self.path("data/numbers.txt").write_text("1 2 3\n")
-        spec = {"assets": {"numbers": {"file": str(self.path("data/numbers.txt")), "save_path": "in/numbers.txt"}}}
+        spec = {"assets": {"numbers": {"file": "data/numbers.txt", "save_path": "in/numbers.txt"}}}
         with self.client.open_session(spec, mode="agent") as session:
             self.assertTrue(session.materialize_assets())
             self.assertEqual(session.read("in"), {"in/numbers.txt": "1 2 3\n"})
