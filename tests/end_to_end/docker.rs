@@ -120,7 +120,8 @@ fn no_byte_of_output_is_lost_or_broken() {
     assert_eq!((lines.len(), lines[0], lines[1999]), (2000, "zeile 0 — ünïcödé 漢字", "zeile 1999 — ünïcödé 漢字"));
     let log = harbour.place.log("whole");
     assert_eq!(log.iter().filter(|byte| **byte == 0).count(), 300_000);
-    assert_eq!(log.windows(7).filter(|window| *window == b"fehler ").count(), 2000);
+    // In the log a piece of the other stream can stand inside of a line.
+    assert_eq!(told.stderr.matches("fehler ").count(), 2000);
 }
 
 /// Issue 6, 4: what a host that was killed has left is found by its label, and nothing else is touched.
