@@ -5,7 +5,6 @@
 mod kit;
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -13,16 +12,16 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, ensure};
-use kit::{Bound, Measured, Table, alone, clock, in_turns, process};
+use kit::{Bound, Measured, Table, alone, clock, in_turns, permit, process};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, Linker};
 use worldflux::{
     engine::{self, CompiledCache, Compiler, Engine},
     imports::{Call, RuntimePluginPre},
-    names::{Digest, Export, RunId},
+    names::{Export, RunId},
     plugin::{Catalog, PluginFile},
-    policy::{self, Asks, CommandRequest, Grants, Level, Origin, Permit, Profile, Rights, StartProcess},
+    policy::{Grants, Level, Origin, Profile, Rights},
     sandbox::{Capture, Launcher, StartOptions},
     store::{self, Record, State},
 };
@@ -164,23 +163,6 @@ fn bubblewrap() -> Command {
     }
     command.args(["--remount-ro", "/", "--chdir", "/", "/usr/bin/true"]);
     command
-}
-
-fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
-    let asks: Asks = toml::from_str("command = 'to time it'")?;
-    let grants = Grants::all_of(&asks);
-    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
-    let request = CommandRequest {
-        argv: vec!["/usr/bin/true".into()],
-        variables: BTreeMap::new(),
-        added_variables: BTreeMap::new(),
-        path_prefix: vec![],
-        working_directory: "/".into(),
-        profile,
-        places: policy::Places::default(),
-        network: policy::ChildNetwork::None,
-    };
-    Ok(policy::start_command(&rights, Export::Start, request)?)
 }
 
 /// What every effect of a plugin costs: two lines in the record.

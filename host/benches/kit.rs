@@ -1,13 +1,23 @@
 //! Times one thing against another, in turns, and shows the outcome as a table.
 //!
+//! What several subjects start or read is here as well.
+//!
 //! Times depend on the machine and on what else it does, so nothing here fails: a bound is said, and whether it was kept.
 
 use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufWriter, Write as _},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, ensure};
+use worldflux::{
+    names::{Digest, Export},
+    policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Profile, Rights, StartProcess},
+};
 
 /// Turns that are not counted: the first ones fill caches.
 const WARM_UP: usize = 2;
@@ -121,4 +131,46 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// To start `true`, as the command of a bundled plugin.
+pub(crate) fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
+    let asks: Asks = toml::from_str("command = 'to time it'")?;
+    let grants = Grants::all_of(&asks);
+    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
+    let request = CommandRequest {
+        argv: vec!["/usr/bin/true".into()],
+        variables: BTreeMap::new(),
+        added_variables: BTreeMap::new(),
+        path_prefix: vec![],
+        working_directory: "/".into(),
+        profile,
+        places: policy::Places::default(),
+        network: policy::ChildNetwork::None,
+    };
+    Ok(policy::start_command(&rights, Export::Start, request)?)
+}
+
+/// A file of lines as a training prints them, of so many bytes, made once.
+pub(crate) fn flood(folder: &Path, length: u64) -> Result<PathBuf> {
+    let path = folder.join("flood.txt");
+    if path.metadata().is_ok_and(|metadata| metadata.len() == length) {
+        return Ok(path);
+    }
+    let mut file = BufWriter::new(File::create(&path)?);
+    let mut left = length;
+    for step in 0_u64.. {
+        let noise = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
+        let remark = if step % 7 == 0 { "épisode \"naïve\" terminé, 終わり" } else { "ok" };
+        let line = format!("step {step:08} loss=0.{noise:07} reward={}.{noise:06} lr=3.0e-04 device=cuda:0 {remark}\n", noise % 19);
+        let bytes = line.as_bytes();
+        let fits = bytes.get(..bytes.len().min(usize::try_from(left)?)).unwrap_or(bytes);
+        file.write_all(fits)?;
+        left -= fits.len() as u64;
+        if left == 0 {
+            break;
+        }
+    }
+    file.flush()?;
+    Ok(path)
 }

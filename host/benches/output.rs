@@ -6,8 +6,7 @@ mod kit;
 
 use std::{
     cell::Cell,
-    fs::{self, File},
-    io::{BufWriter, Write as _},
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -15,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use kit::{Bound, Table, in_turns};
+use kit::{Bound, Table, flood, in_turns};
 
 const TURNS: usize = 3;
 
@@ -30,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 fn main() -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let flood = flood(folder)?;
+    let flood = flood(folder, FLOOD)?;
     let place = tempfile::tempdir_in(folder)?;
     let peak = Cell::new(0);
     let host = |options: &[&str]| {
@@ -91,28 +90,4 @@ fn watched(command: &mut Command) -> Result<(Duration, u64)> {
 
 fn peak_memory(status: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
-}
-
-/// A file of lines as a training prints them, made once.
-fn flood(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("flood.txt");
-    if path.metadata().is_ok_and(|metadata| metadata.len() == FLOOD) {
-        return Ok(path);
-    }
-    let mut file = BufWriter::new(File::create(&path)?);
-    let mut left = FLOOD;
-    for step in 0_u64.. {
-        let noise = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
-        let remark = if step % 7 == 0 { "épisode \"naïve\" terminé, 終わり" } else { "ok" };
-        let line = format!("step {step:08} loss=0.{noise:07} reward={}.{noise:06} lr=3.0e-04 device=cuda:0 {remark}\n", noise % 19);
-        let bytes = line.as_bytes();
-        let fits = bytes.get(..bytes.len().min(usize::try_from(left)?)).unwrap_or(bytes);
-        file.write_all(fits)?;
-        left -= fits.len() as u64;
-        if left == 0 {
-            break;
-        }
-    }
-    file.flush()?;
-    Ok(path)
 }

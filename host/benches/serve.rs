@@ -6,9 +6,8 @@
 mod kit;
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _},
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
@@ -16,11 +15,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use kit::{Bound, Table, clock, in_turns};
+use kit::{Bound, Table, clock, flood, in_turns, permit};
 use serde_json::{Value, json};
 use worldflux::{
-    names::{Digest, Export},
-    policy::{self, Asks, CommandRequest, Grants, Level, Origin, Permit, Profile, Rights, StartProcess},
+    policy::{Level, Profile},
     sandbox::{Capture, Launcher, StartOptions},
 };
 
@@ -46,7 +44,7 @@ const GROWTH: u64 = 64 << 10;
 
 fn main() -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let flood = flood(folder)?;
+    let flood = flood(folder, FLOOD)?;
     let place = tempfile::tempdir_in(folder)?;
     let mut table = Table::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -231,45 +229,4 @@ impl Server {
         }
         Ok(())
     }
-}
-
-fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
-    let asks: Asks = toml::from_str("command = 'to time it'")?;
-    let grants = Grants::all_of(&asks);
-    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
-    let request = CommandRequest {
-        argv: vec!["/usr/bin/true".into()],
-        variables: BTreeMap::new(),
-        added_variables: BTreeMap::new(),
-        path_prefix: vec![],
-        working_directory: "/".into(),
-        profile,
-        places: policy::Places::default(),
-        network: policy::ChildNetwork::None,
-    };
-    Ok(policy::start_command(&rights, Export::Start, request)?)
-}
-
-/// A file of lines as a training prints them, made once.
-fn flood(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("flood.txt");
-    if path.metadata().is_ok_and(|metadata| metadata.len() == FLOOD) {
-        return Ok(path);
-    }
-    let mut file = BufWriter::new(File::create(&path)?);
-    let mut left = FLOOD;
-    for step in 0_u64.. {
-        let noise = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44;
-        let remark = if step % 7 == 0 { "épisode \"naïve\" terminé, 終わり" } else { "ok" };
-        let line = format!("step {step:08} loss=0.{noise:07} reward={}.{noise:06} lr=3.0e-04 device=cuda:0 {remark}\n", noise % 19);
-        let bytes = line.as_bytes();
-        let fits = bytes.get(..bytes.len().min(usize::try_from(left)?)).unwrap_or(bytes);
-        file.write_all(fits)?;
-        left -= fits.len() as u64;
-        if left == 0 {
-            break;
-        }
-    }
-    file.flush()?;
-    Ok(path)
 }

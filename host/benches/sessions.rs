@@ -5,18 +5,16 @@
 mod kit;
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::Result;
-use kit::{Bound, Table, clock, in_turns};
+use kit::{Bound, Table, clock, in_turns, permit};
 use tokio::runtime::Runtime;
 use worldflux::{
     config::{Environment, Folders, RunOverrides, RunSettings},
-    names::Digest,
-    policy::{self, Asks, CommandRequest, Grants, Level, Origin, Permit, Profile, Rights, StartProcess},
+    policy::{Level, Profile},
     run::{CommandLog, Host, HostOptions, Session, SessionCommand, SessionOptions, SessionWorkspace},
     sandbox::{Capture, Launcher, StartOptions},
 };
@@ -106,21 +104,4 @@ fn pipe(runtime: &Runtime, session: &Session) -> Result<()> {
     let line = format!("head -c {LONG} /dev/zero | cat > /dev/null");
     runtime.block_on(session.run(SessionCommand::shell(line)))?;
     Ok(())
-}
-
-fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
-    let asks: Asks = toml::from_str("command = 'to time it'")?;
-    let grants = Grants::all_of(&asks);
-    let rights = Rights { plugin: "bench".parse()?, typed: "bench".into(), origin: Origin::Bundled, digest: Digest::of(b""), asks, grants };
-    let request = CommandRequest {
-        argv: vec!["/usr/bin/true".into()],
-        variables: BTreeMap::new(),
-        added_variables: BTreeMap::new(),
-        path_prefix: vec![],
-        working_directory: "/".into(),
-        profile,
-        places: policy::Places::default(),
-        network: policy::ChildNetwork::None,
-    };
-    Ok(policy::start_command(&rights, worldflux::names::Export::Start, request)?)
 }

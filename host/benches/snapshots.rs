@@ -135,7 +135,8 @@ fn change(work: &Path, turn: usize) -> Result<()> {
     for number in (0..CHANGED).map(|number| number * (FILES / CHANGED)) {
         let path = file(work, number);
         let mut content = fs::read(&path)?;
-        let line = format!("turn {turn:08}\n");
+        // No content is one that an earlier run of this program left.
+        let line = format!("turn {turn:08} of {:08}\n", std::process::id());
         content.splice(..line.len(), line.bytes());
         fs::write(&path, content)?;
     }

@@ -6,11 +6,12 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+use crate::compiled::take_compiled_code;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,32 +33,8 @@ impl Place {
         for folder in ["state/cache", "config", "work"] {
             fs::create_dir_all(place.folder.path().join(folder)).unwrap();
         }
-        place.take_compiled_code();
+        take_compiled_code(&place.state(), "end_to_end", &["docker", "local", "replicate"]);
         place
-    }
-
-    /// Compiling the bundled plugins takes a second; once is enough for all the tests.
-    fn take_compiled_code(&self) {
-        static COMPILED: OnceLock<PathBuf> = OnceLock::new();
-        let from = COMPILED.get_or_init(|| {
-            let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("end_to_end");
-            fs::create_dir_all(&state).unwrap();
-            private(&state);
-            for name in ["docker", "local", "replicate"] {
-                let info = Command::new(PROGRAM).args(["runtime", "info", name]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
-                assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
-            }
-            state
-        });
-        let state = self.state();
-        private(&state);
-        private(&state.join("cache"));
-        fs::copy(from.join("key"), state.join("key")).unwrap();
-        for file in fs::read_dir(from.join("cache")).unwrap().flatten() {
-            if file.path().extension() == Some(OsStr::new("cwasm")) {
-                fs::copy(file.path(), state.join("cache").join(file.file_name())).unwrap();
-            }
-        }
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -132,12 +109,6 @@ pub(crate) fn run_line<'s>(options: &[&'s str], script: &'s str) -> Vec<&'s str>
     line.extend(options);
     line.extend(["--", "sh", "-c", script]);
     line
-}
-
-fn private(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::create_dir_all(folder).unwrap();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 /// What came of something that was typed.

@@ -13,6 +13,8 @@ mod audit;
 #[path = "../kit/authority.rs"]
 mod authority;
 mod background;
+#[path = "../kit/compiled.rs"]
+mod compiled;
 mod containers;
 mod crash;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]

@@ -1,6 +1,7 @@
 //! A program drives sessions over standard input and output.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
@@ -18,8 +19,8 @@ struct Server {
     /// `None` where the input has ended.
     input: Option<ChildStdin>,
     next: u64,
-    /// What came while something else was waited for.
-    told: Vec<Value>,
+    /// What came while something else was waited for, the oldest first.
+    told: VecDeque<Value>,
 }
 
 impl Server {
@@ -30,7 +31,7 @@ impl Server {
     fn with(place: &Place, variables: &[(&str, &str)]) -> Self {
         let mut command = place.command(["serve", "--stdio"]);
         let mut going = Going::start(command.envs(variables.iter().copied()).stdin(Stdio::piped()));
-        Self { input: going.process.stdin.take(), going, next: 0, told: vec![] }
+        Self { input: going.process.stdin.take(), going, next: 0, told: VecDeque::new() }
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -45,9 +46,14 @@ impl Server {
         self.next
     }
 
-    /// The next line.
+    /// The next line, also one that came while an answer was waited for.
     #[track_caller]
     fn line(&mut self) -> Value {
+        self.told.pop_front().unwrap_or_else(|| self.read())
+    }
+
+    #[track_caller]
+    fn read(&mut self) -> Value {
         let line = self.going.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.going.told()))
     }
@@ -57,14 +63,14 @@ impl Server {
     fn answer(&mut self, id: u64) -> Value {
         // Answers come in any order, and this one may have come while another was waited for.
         if let Some(at) = self.told.iter().position(|line| line["id"] == id) {
-            return self.told.remove(at);
+            return self.told.remove(at).unwrap();
         }
         loop {
-            let line = self.line();
+            let line = self.read();
             if line["id"] == id {
                 return line;
             }
-            self.told.push(line);
+            self.told.push_back(line);
         }
     }
 
@@ -312,7 +318,7 @@ fn a_command_with_a_window_waits_for_its_client_and_others_do_not() {
         assert_eq!(server.run(&session, "echo other")["stdout"]["text"], "other\n");
     }
     let size = |line: &Value| line["params"]["text"].as_str().map_or(0, str::len) as u64;
-    let mut got: u64 = server.told.iter().map(size).sum();
+    let mut got: u64 = server.told.drain(..).map(|line| size(&line)).sum();
     assert!(got > 0 && got < 300_000 + (256 << 10), "{got}");
     loop {
         let done = json!({ "session": session, "execution": execution, "bytes": got });

@@ -1,15 +1,14 @@
 //! A user with new folders, whose program opens sessions.
 
 use std::{
-    ffi::OsStr,
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use crate::compiled::take_compiled_code;
 use tempfile::TempDir;
 use worldflux::{
     config::{Environment, Folders, Mode, RunOverrides, RunSettings},
@@ -36,37 +35,13 @@ impl Place {
         for folder in ["state/cache", "config", "project"] {
             fs::create_dir_all(place.path.join(folder)).unwrap();
         }
-        place.take_compiled_code();
+        take_compiled_code(&place.state(), "sessions", &["docker", "local"]);
         place
     }
 
     /// That of another program, which removes it.
     pub(crate) const fn at(path: PathBuf) -> Self {
         Self { path, _folder: None }
-    }
-
-    /// Compiling a plugin takes a second; once is enough for all the tests.
-    fn take_compiled_code(&self) {
-        static COMPILED: OnceLock<PathBuf> = OnceLock::new();
-        let from = COMPILED.get_or_init(|| {
-            let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sessions");
-            fs::create_dir_all(&state).unwrap();
-            private(&state);
-            for name in ["docker", "local"] {
-                let info = Command::new(PROGRAM).args(["runtime", "info", name]).env("WORLDFLUX_STATE_DIR", &state).output().unwrap();
-                assert!(info.status.success(), "{}", String::from_utf8_lossy(&info.stderr));
-            }
-            state
-        });
-        let state = self.state();
-        private(&state);
-        private(&state.join("cache"));
-        fs::copy(from.join("key"), state.join("key")).unwrap();
-        for file in fs::read_dir(from.join("cache")).unwrap().flatten() {
-            if file.path().extension() == Some(OsStr::new("cwasm")) {
-                fs::copy(file.path(), state.join("cache").join(file.file_name())).unwrap();
-            }
-        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -168,10 +143,6 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 pub(crate) fn code(executed: &Executed) -> i32 {
     executed.exit_code()
-}
-
-fn private(folder: &Path) {
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 /// Wait until this is so.

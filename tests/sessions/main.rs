@@ -9,6 +9,8 @@
 
 mod at_once;
 mod commands;
+#[path = "../kit/compiled.rs"]
+mod compiled;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 #[path = "../kit/daemon.rs"]
 mod daemon;

@@ -1,9 +1,16 @@
 //! SHA-256 digests (FIPS 180-4), the identity of components, logs, artifacts and environments.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
+
+/// What is read at once.
+const PIECE: usize = 256 << 10;
 
 /// A SHA-256 digest, written `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +30,21 @@ impl Digest {
         digester.finish()
     }
 
+    /// The digest of all that `source` has, and how many bytes that was. The source is asked in large pieces, so it needs no buffer.
+    pub fn of_reader(mut source: impl Read) -> io::Result<(Self, u64)> {
+        let (mut digester, mut length, mut piece) = (Digester::default(), 0_u64, vec![0; PIECE]);
+        loop {
+            let read = match source.read(&mut piece) {
+                Ok(0) => return Ok((digester.finish(), length)),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            digester.update(piece.get(..read).unwrap_or_default());
+            length += read as u64;
+        }
+    }
+
     /// The digest as 32 bytes.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
@@ -32,8 +54,7 @@ impl Digest {
     /// The 64 hexadecimal digits alone, safe as a file name.
     #[must_use]
     pub fn hex(&self) -> String {
-        let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
-        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        hex(&self.0)
     }
 
     /// The first 12 hexadecimal digits, for a person.
@@ -43,6 +64,13 @@ impl Digest {
         hex.truncate(12);
         hex
     }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl From<[u8; 32]> for Digest {

@@ -18,7 +18,7 @@ mod size;
 
 pub use amount::{Bytes, Usd};
 pub use channel::Channel;
-pub use digest::{Digest, DigestError, Digester};
+pub use digest::{Digest, DigestError, Digester, hex};
 pub use ending::{EndKind, Ending};
 pub use export::Export;
 pub use failure::{Cause, Failure};

@@ -105,18 +105,12 @@ impl Grants {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let folder = |(name, access): (&FolderName, &Access)| Some((name.clone(), *other.folders.get(name)?.min(access)));
-        let both = |name: &ProgramName| self.programs.contains(name) && other.programs.contains(name);
+        let programs: BTreeSet<_> = self.programs.intersection(&other.programs).cloned().collect();
         Self {
             command: self.command && other.command,
-            programs: self.programs.intersection(&other.programs).cloned().collect(),
             // What this side says of a program wins: it is the later one.
-            tools: other
-                .tools
-                .iter()
-                .chain(&self.tools)
-                .filter(|(name, _)| both(name))
-                .map(|(name, tool)| (name.clone(), tool.clone()))
-                .collect(),
+            tools: of_programs(other.tools.iter().chain(&self.tools), &programs),
+            programs,
             folders: self.folders.iter().filter_map(folder).collect(),
             http: http_grant::common(&self.http, &other.http),
             secrets: self.secrets_also_in(&other.secrets),
@@ -139,12 +133,7 @@ impl Grants {
         Self {
             command: self.command && asked.command,
             programs: self.programs.intersection(&asked.programs).cloned().collect(),
-            tools: self
-                .tools
-                .iter()
-                .filter(|(name, _)| asked.programs.contains(*name))
-                .map(|(name, tool)| (name.clone(), tool.clone()))
-                .collect(),
+            tools: of_programs(&self.tools, &asked.programs),
             folders: folders.collect(),
             http: http_grant::common(&self.http, &asked.http),
             secrets: self.secrets_also_in(&asked.secrets),
@@ -248,6 +237,14 @@ impl Amount {
             _ => false,
         }
     }
+}
+
+/// Those of `tools` that belong to `programs`; of one that comes twice, the last.
+fn of_programs<'t>(
+    tools: impl IntoIterator<Item = (&'t ProgramName, &'t Tool)>,
+    programs: &BTreeSet<ProgramName>,
+) -> BTreeMap<ProgramName, Tool> {
+    tools.into_iter().filter(|(name, _)| programs.contains(*name)).map(|(name, tool)| (name.clone(), tool.clone())).collect()
 }
 
 #[cfg(test)]

@@ -67,12 +67,12 @@ impl Group {
 
     /// How often the kernel has ended a process of it because memory was used up.
     pub(super) fn ended_for_memory(&self) -> u64 {
-        let (file, key) = match self.kind {
-            Kind::Unified => ("memory.events", "oom_kill "),
-            Kind::Memory => ("memory.oom_control", "oom_kill "),
+        let file = match self.kind {
+            Kind::Unified => "memory.events",
+            Kind::Memory => "memory.oom_control",
         };
         let text = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
-        text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
 
     fn begin(parent: &Path, kind: Kind) -> io::Result<Self> {

@@ -92,49 +92,11 @@ struct GivenFile {
     /// A file of the machine that the server runs on, taken as it is.
     from: Option<String>,
     /// What `content` is written as, where the name does not say it.
-    kind: Option<KindName>,
+    kind: Option<FileKind>,
     /// What `content` is compressed with, where the name does not say it.
-    compression: Option<CompressionName>,
+    compression: Option<Wrapping>,
     /// Whether it can be executed; a file that is taken from this machine is as it is there, where nothing is said.
     executable: Option<bool>,
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum KindName {
-    /// One JSON value.
-    Json,
-    /// One JSON value a line.
-    Jsonl,
-    /// Cells with `,` between them.
-    Csv,
-    /// Cells with a tabulator between them.
-    Tsv,
-    /// One YAML document.
-    Yaml,
-    /// A database.
-    Sqlite,
-    /// Apache Parquet.
-    Parquet,
-    /// Text in UTF-8.
-    Text,
-    /// Bytes.
-    Binary,
-}
-
-/// What is around a file.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum CompressionName {
-    /// Nothing.
-    None,
-    /// gzip (RFC 1952).
-    Gzip,
-    /// bzip2.
-    Bzip2,
-    /// Zstandard (RFC 8878).
-    Zstd,
 }
 
 /// What was written.
@@ -264,10 +226,7 @@ impl GivenFile {
                 .map_err(ServeError::Workspace)?,
             (None, Some(value), None) => {
                 let named = Format::of_name(&self.path).unwrap_or(Format::plain(FileKind::Text));
-                let format = Format {
-                    kind: self.kind.map_or(named.kind, KindName::meant),
-                    wrapping: self.compression.map_or(named.wrapping, CompressionName::meant),
-                };
+                let format = Format { kind: self.kind.unwrap_or(named.kind), wrapping: self.compression.unwrap_or(named.wrapping) };
                 let content = Content::from_json(format.kind, value);
                 InputFile::literal(path, content.map_err(|problem| wrong("content", &self.path, problem))?, Some(format))
             }
@@ -275,32 +234,5 @@ impl GivenFile {
         };
         file.executable = self.executable.unwrap_or(file.executable);
         Ok(file)
-    }
-}
-
-impl KindName {
-    const fn meant(self) -> FileKind {
-        match self {
-            Self::Json => FileKind::Json,
-            Self::Jsonl => FileKind::JsonLines,
-            Self::Csv => FileKind::Csv,
-            Self::Tsv => FileKind::Tsv,
-            Self::Yaml => FileKind::Yaml,
-            Self::Sqlite => FileKind::Sqlite,
-            Self::Parquet => FileKind::Parquet,
-            Self::Text => FileKind::Text,
-            Self::Binary => FileKind::Binary,
-        }
-    }
-}
-
-impl CompressionName {
-    const fn meant(self) -> Wrapping {
-        match self {
-            Self::None => Wrapping::None,
-            Self::Gzip => Wrapping::Gzip,
-            Self::Bzip2 => Wrapping::Bzip2,
-            Self::Zstd => Wrapping::Zstd,
-        }
     }
 }

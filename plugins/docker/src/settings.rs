@@ -195,9 +195,9 @@ fn source(typed: &Typed) -> Result<Option<Source>, Failure> {
         (Some(image), None) if is_reference(image) => Ok(Some(Source::Image(image.clone(), typed.pull))),
         (Some(image), None) => Err(Failure::invalid("settings.image", image, "the name of an image, such as `python:3.12-slim`")),
         (None, Some(file)) => {
-            let file = relative("settings.dockerfile", file)?;
+            let file = context::in_workspace("settings.dockerfile", file, "docker/Dockerfile")?;
             let folder = match &typed.context {
-                Some(folder) => relative("settings.context", folder)?,
+                Some(folder) => context::in_workspace("settings.context", folder, "docker/Dockerfile")?,
                 None => file.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned()),
             };
             if file.is_empty() {
@@ -213,23 +213,6 @@ fn is_reference(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     let part = |part: &str| !matches!(part, "" | "." | "..");
     text.len() <= 512 && text.chars().all(plain) && text.split('/').all(part) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-}
-
-/// `path` without `.` and `..`, if it stays in the workspace.
-fn relative(field: &str, path: &str) -> Result<String, Failure> {
-    let wrong = || Failure::invalid(field, path, "a path that stays in the workspace, such as `docker/Dockerfile`");
-    if path.starts_with('/') || path.len() > 4096 || path.chars().any(char::is_control) {
-        return Err(wrong());
-    }
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop().ok_or_else(wrong)?),
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
 }
 
 /// Whether `path` is an absolute path in its one spelling, and not `/`.

@@ -232,49 +232,17 @@ pub(crate) mod tests {
     use super::*;
     use worldflux_plugin::{
         Detail,
-        context::{Collection, EnvironmentSpecification, Folder, Folders, Mode, Port, RunIdentity, SnapshotRules, Variable},
+        context::{Folder, Folders, Port, RunIdentity, Variable},
     };
 
     pub(crate) fn context(settings: &str) -> Context {
         let folder = |name: &str| Folder { guest: format!("/{name}"), host: Some(format!("/host/{name}")) };
-        Context {
-            run: RunIdentity { run_id: "r-1".into(), client_run_id: "r-1".into(), adapter_id: String::new(), task: String::new() },
-            folders: Folders {
-                workspace: folder("workspace"),
-                source: folder("source"),
-                install: folder("env"),
-                output: folder("output"),
-                state: folder("state"),
-                assets: Folder { guest: "/assets".into(), host: None },
-            },
-            settings: settings.into(),
-            specification: EnvironmentSpecification {
-                name: String::new(),
-                runtime: "docker".into(),
-                variables: vec![],
-                include_host_variables: false,
-                setup_commands: vec![],
-                evaluation_commands: vec![],
-                resume_commands: vec![],
-                caller_setup_commands: vec![],
-                setup_disabled: false,
-                entry_file: String::new(),
-                command: String::new(),
-                agent_command: String::new(),
-                snapshot: SnapshotRules { keep: vec![], ignore: vec![], compression: "none".into(), archive_folder: None },
-                ports: vec![],
-                mounts: vec![],
-                network: String::new(),
-                user: String::new(),
-            },
-            mode: Mode::Agent,
-            deadline: None,
-            variables: vec![],
-            interpreter: None,
-            extra_arguments: vec![],
-            collection: Collection { artifacts: vec![], commit: vec![], metrics: "/output/metrics.json".into() },
-            details: vec![Detail { key: "user".into(), value: "[1001,100]".into() }],
-        }
+        let bare = Context::bare("docker");
+        let run = RunIdentity { run_id: "r-1".into(), client_run_id: "r-1".into(), ..bare.run };
+        let (workspace, source, install) = (folder("workspace"), folder("source"), folder("env"));
+        let folders = Folders { workspace, source, install, output: folder("output"), state: folder("state"), ..bare.folders };
+        let details = vec![Detail { key: "user".into(), value: "[1001,100]".into() }];
+        Context { run, folders, settings: settings.into(), details, ..bare }
     }
 
     pub(crate) fn image() -> Context {

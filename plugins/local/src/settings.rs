@@ -69,23 +69,12 @@ pub(crate) fn read(text: &str) -> Result<Settings, Failure> {
 
 /// `path` without `.` and `..`, if it stays in the workspace.
 pub(crate) fn relative(field: &str, path: &str, example: &str) -> Result<String, Failure> {
-    let wrong = || Failure::invalid(field, path, format!("a path that stays in the workspace, such as `{example}`"));
-    if path.starts_with('/') || path.len() > 4096 || path.chars().any(char::is_control) {
-        return Err(wrong());
-    }
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop().ok_or_else(wrong)?),
-            part => parts.push(part),
-        }
-    }
+    let inside = context::in_workspace(field, path, example)?;
     // A program would take it for an option.
-    if parts.first().is_some_and(|first| first.starts_with('-')) {
-        return Err(wrong());
+    if inside.starts_with('-') {
+        return Err(Failure::invalid(field, path, format!("a path that stays in the workspace, such as `{example}`")));
     }
-    Ok(parts.join("/"))
+    Ok(inside)
 }
 
 fn checked_version(version: &str) -> Result<(), Failure> {

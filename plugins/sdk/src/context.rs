@@ -10,6 +10,51 @@ pub use crate::bindings::worldflux::runtime::types::{
 use crate::{AtPath, Failure};
 
 impl Context {
+    /// A context in which nothing was said, in agent mode, of a run `r` on this runtime, whose folders the plugin does not see: for the tests
+    /// of a plugin, which change what they are about.
+    #[must_use]
+    pub fn bare(runtime: &str) -> Self {
+        let folder = |guest: &str| Folder { guest: guest.into(), host: None };
+        Self {
+            run: RunIdentity { run_id: "r".into(), client_run_id: "r".into(), adapter_id: String::new(), task: String::new() },
+            folders: Folders {
+                workspace: folder("/workspace"),
+                source: folder("/source"),
+                install: folder("/env"),
+                output: folder("/output"),
+                state: folder("/state"),
+                assets: folder("/assets"),
+            },
+            settings: String::new(),
+            specification: EnvironmentSpecification {
+                name: String::new(),
+                runtime: runtime.into(),
+                variables: vec![],
+                include_host_variables: false,
+                setup_commands: vec![],
+                evaluation_commands: vec![],
+                resume_commands: vec![],
+                caller_setup_commands: vec![],
+                setup_disabled: false,
+                entry_file: String::new(),
+                command: String::new(),
+                agent_command: String::new(),
+                snapshot: SnapshotRules { keep: vec![], ignore: vec![], compression: "none".into(), archive_folder: None },
+                ports: vec![],
+                mounts: vec![],
+                network: String::new(),
+                user: String::new(),
+            },
+            mode: Mode::Agent,
+            deadline: None,
+            variables: vec![],
+            interpreter: None,
+            extra_arguments: vec![],
+            collection: Collection { artifacts: vec![], commit: vec![], metrics: "/output/metrics.json".into() },
+            details: vec![],
+        }
+    }
+
     /// The runtime's own settings as the plugin's type.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         parse(&self.settings)
@@ -71,6 +116,23 @@ pub fn read_text(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(path).at(path)
 }
 
+/// `path`, which the user gave as `field`, without `.` and `..`, if it stays in the workspace. `example` is one that would be right.
+pub fn in_workspace(field: &str, path: &str, example: &str) -> Result<String, Failure> {
+    let wrong = || Failure::invalid(field, path, format!("a path that stays in the workspace, such as `{example}`"));
+    if path.starts_with('/') || path.len() > 4096 || path.chars().any(char::is_control) {
+        return Err(wrong());
+    }
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop().ok_or_else(wrong)?),
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
 /// A duration in milliseconds; one that is longer than a number can say is the longest.
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -90,44 +152,11 @@ pub(crate) mod tests {
 
     pub(crate) fn context() -> Context {
         let folder = |name: &str| Folder { guest: format!("/{name}"), host: Some(format!("/host/{name}")) };
-        Context {
-            run: RunIdentity { run_id: "r".into(), client_run_id: "r".into(), adapter_id: String::new(), task: String::new() },
-            folders: Folders {
-                workspace: folder("workspace"),
-                source: folder("source"),
-                install: folder("env"),
-                output: folder("output"),
-                state: Folder { guest: "/state".into(), host: None },
-                assets: folder("assets"),
-            },
-            settings: String::new(),
-            specification: EnvironmentSpecification {
-                name: String::new(),
-                runtime: "local".into(),
-                variables: vec![],
-                include_host_variables: true,
-                setup_commands: vec![],
-                evaluation_commands: vec![],
-                resume_commands: vec![],
-                caller_setup_commands: vec![],
-                setup_disabled: false,
-                entry_file: String::new(),
-                command: String::new(),
-                agent_command: String::new(),
-                snapshot: SnapshotRules { keep: vec![], ignore: vec![], compression: "none".into(), archive_folder: None },
-                ports: vec![],
-                mounts: vec![],
-                network: String::new(),
-                user: String::new(),
-            },
-            mode: Mode::Agent,
-            deadline: None,
-            variables: vec![],
-            interpreter: None,
-            extra_arguments: vec![],
-            collection: Collection { artifacts: vec![], commit: vec![], metrics: "/output/metrics.json".into() },
-            details: vec![],
-        }
+        let bare = Context::bare("local");
+        let (workspace, source, install) = (folder("workspace"), folder("source"), folder("env"));
+        let folders = Folders { workspace, source, install, output: folder("output"), assets: folder("assets"), ..bare.folders };
+        let specification = EnvironmentSpecification { include_host_variables: true, ..bare.specification };
+        Context { folders, specification, ..bare }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What shows that a connection comes from the child that the proxy is for.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt::Write as _, io};
+use std::{collections::BTreeMap, ffi::OsString, io};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::rules::Rules;
-use crate::names::Secret;
+use crate::names::{Secret, hex};
 
 /// The name before the password. Anything would do.
 const USER: &str = "worldflux";
@@ -25,12 +25,7 @@ impl Password {
     pub fn generate() -> io::Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let text = random.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        Ok(Self(Secret::new(text)))
+        Ok(Self(Secret::new(hex(&random))))
     }
 
     /// The variables that lead the programs of a child to its proxy, which listens at `port` of its loopback device.

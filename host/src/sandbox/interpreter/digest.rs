@@ -3,16 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    names::{Digest, Digester},
-    sandbox::error::SpawnError,
-};
+use crate::{names::Digest, sandbox::error::SpawnError};
 
 /// Programs whose digest is remembered. A plugin is granted a few.
 const REMEMBERED: usize = 64;
@@ -35,16 +32,7 @@ fn look(file: &Path) -> io::Result<Digest> {
     {
         return Ok(*digest);
     }
-    let mut content = File::open(file)?;
-    let mut digester = Digester::default();
-    let mut piece = vec![0; 1 << 17];
-    loop {
-        match content.read(&mut piece)? {
-            0 => break,
-            length => digester.update(piece.get(..length).unwrap_or_default()),
-        }
-    }
-    let digest = digester.finish();
+    let (digest, _) = Digest::of_reader(File::open(file)?)?;
     let mut known = known();
     if known.len() >= REMEMBERED {
         known.clear();

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{document::Manifest, file::open_regular};
 use crate::{
-    names::{Bytes, Digest, Digester},
+    names::{Bytes, Digest},
     store::{error::StoreError, record::verify_record},
 };
 
@@ -75,7 +75,7 @@ impl ManifestReport {
         let Some(path) = manifest.locate(at, name) else {
             return self.problem(name, "the path leads out of the output directory");
         };
-        let (found_bytes, found) = match digest(&path, bytes) {
+        let (found, found_bytes) = match digest(&path, bytes) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.problem(name, "it is missing"),
             Err(error) => return self.problem(name, format!("it cannot be read: {error}")),
@@ -127,21 +127,9 @@ impl ManifestReport {
     }
 }
 
-/// Length and digest of a file, reading at most one byte more than expected: a file that grows does not hold the verification up.
-fn digest(path: &Path, expected: Bytes) -> io::Result<(u64, Digest)> {
-    let mut file = open_regular(path)?.take(expected.0.saturating_add(1));
-    let mut buffer = vec![0; 256 << 10];
-    let (mut length, mut digester) = (0, Digester::default());
-    loop {
-        let read = match file.read(&mut buffer) {
-            Ok(0) => return Ok((length, digester.finish())),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        digester.update(buffer.get(..read).unwrap_or_default());
-        length += read as u64;
-    }
+/// Digest and length of a file, reading at most one byte more than expected: a file that grows does not hold the verification up.
+fn digest(path: &Path, expected: Bytes) -> io::Result<(Digest, u64)> {
+    Digest::of_reader(open_regular(path)?.take(expected.0.saturating_add(1)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
     version::Version,
 };
 use crate::{
-    names::Bytes,
+    names::{Bytes, hex},
     workspace::{Node, RelativePath, WorkspaceError, snapshot::pour},
 };
 
@@ -173,14 +173,10 @@ impl Side<'_> {
 
 /// What git calls the content, in a repository of the usual kind. `git apply` checks binary patches by it.
 fn blob_id(side: Side<'_>) -> Result<String, WorkspaceError> {
-    use std::fmt::Write as _;
     let mut hash = Hash(Sha1::new());
     hash.0.update(format!("blob {}\0", length(side.node)));
     side.pour(&mut hash)?;
-    Ok(hash.0.finalize().iter().fold(String::with_capacity(40), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex(&hash.0.finalize()))
 }
 
 struct Hash(Sha1);

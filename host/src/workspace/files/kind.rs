@@ -2,12 +2,17 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// What the bytes of a file mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum FileKind {
     /// One JSON value.
     Json,
     /// One JSON value a line.
+    #[serde(rename = "jsonl")]
     JsonLines,
     /// Rows of cells with `,` between them.
     Csv,
@@ -26,7 +31,8 @@ pub enum FileKind {
 }
 
 /// What a file is compressed with, whatever it contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Wrapping {
     /// Not at all.
     None,
