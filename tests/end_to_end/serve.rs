@@ -47,12 +47,10 @@ impl Server {
     }
 
     /// The next line, also one that came while an answer was waited for.
-    #[track_caller]
     fn line(&mut self) -> Value {
         self.told.pop_front().unwrap_or_else(|| self.read())
     }
 
-    #[track_caller]
     fn read(&mut self) -> Value {
         let line = self.going.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.going.told()))
@@ -180,13 +178,11 @@ fn the_end_of_the_input_ends_every_session() {
         let family = descendants(server.going.pid());
         if end == "input" {
             drop(server.input.take());
-        } else {
-            server.going.send(Signal::TERM);
-        }
-        if end == "input" {
             // Who waits hears what became of it.
             let answer = server.answer(waiting);
             assert!(answer.get("error").is_some() || answer["result"]["exit_code"] != 0, "{answer:#}");
+        } else {
+            server.going.send(Signal::TERM);
         }
         server.going.end().expect(0);
         assert!(marked(&mark, &[]).is_empty() && !family.iter().any(|pid| lives(*pid)), "{end}");

@@ -1,5 +1,10 @@
 //! The engine: one configuration of wasmtime for every plugin.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use wasmtime::{Config, component::Linker};
 
 use super::{
@@ -28,6 +33,8 @@ pub struct Engine {
     ticker: Ticker,
     turns: Turns,
     compiler: Compiler,
+    /// Held while a component is made ready, one lock for each: who comes second finds what the first one kept.
+    loading: Mutex<BTreeMap<Digest, Arc<Mutex<()>>>>,
 }
 
 impl Engine {
@@ -37,7 +44,7 @@ impl Engine {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker).map_err(|error| LoadError::engine(&error))?;
         let ticker = Ticker::start(&engine).map_err(|error| LoadError::engine(&error.into()))?;
-        Ok(Self { wasmtime: engine, linker, cache, ticker, turns: Turns::default(), compiler })
+        Ok(Self { wasmtime: engine, linker, cache, ticker, turns: Turns::default(), compiler, loading: Mutex::default() })
     }
 
     /// Make a stranger's `component` ready to be called. Blocks for a moment where it has to be compiled, see [`Compiler`].
@@ -58,6 +65,8 @@ impl Engine {
         digest: Digest,
         compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, LoadError>,
     ) -> Result<Plugin, LoadError> {
+        let own = self.loading.lock().unwrap_or_else(PoisonError::into_inner).entry(digest).or_default().clone();
+        let _alone = own.lock().unwrap_or_else(PoisonError::into_inner);
         let compiled = self.cache.get_or_compile(&self.wasmtime, component, digest, compile)?;
         Plugin::link(&self.linker, &compiled, digest)
     }
@@ -88,4 +97,38 @@ pub(super) fn config() -> Config {
         .wasm_custom_page_sizes(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_many_need_at_once_is_compiled_once() {
+        let place = tempfile::tempdir().unwrap();
+        let engine = Engine::new(CompiledCache::new(place.path().to_owned(), [7; 32]), Compiler::Here).unwrap();
+        // A component with nothing in it.
+        let component = b"\0asm\x0d\0\x01\0";
+        let compiled = AtomicUsize::new(0);
+        let compile = |bytes: &[u8]| {
+            compiled.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(50));
+            engine.wasmtime.precompile_component(bytes).map_err(|error| LoadError::invalid(&error))
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let answer = engine.link(component, Digest::of(component), compile);
+                    assert!(matches!(answer, Err(LoadError::Protocol(_))));
+                });
+            }
+        });
+        assert_eq!(compiled.into_inner(), 1);
+    }
 }

@@ -32,6 +32,9 @@ const START: Duration = Duration::from_secs(20);
 /// Time after which a supervisor that says nothing is woken up.
 const NUDGE: Duration = Duration::from_millis(200);
 
+/// Time until it is woken up again. A command that does nothing but stop it leaves it a few instructions each time.
+const NUDGE_AGAIN: Duration = Duration::from_millis(1);
+
 /// Longest time for which the processes of a session are looked for and killed.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -102,14 +105,18 @@ impl Helper {
     /// Wait until it says something, or is gone. `false` when it did neither in that time.
     pub(super) fn wait_for_message(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
+        let mut nudge = NUDGE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let pause = Timespec::try_from(left.min(NUDGE)).ok();
+            let pause = Timespec::try_from(left.min(nudge)).ok();
             match poll(&mut [PollFd::new(&self.control, PollFlags::IN)], pause.as_ref()) {
                 Err(Errno::INTR) => {}
                 Ok(0) if left.is_zero() => return false,
                 // The command, or what is left of its tree, may have stopped it.
-                Ok(0) => self.wake(),
+                Ok(0) => {
+                    self.wake();
+                    nudge = NUDGE_AGAIN;
+                }
                 // Whatever is wrong with the socket shows when it is read.
                 Ok(_) | Err(_) => return true,
             }
