@@ -17,6 +17,7 @@ use anyhow::{Result, ensure};
 use worldflux::{
     names::{Digest, Export},
     policy::{self, Asks, CommandRequest, Grants, Origin, Permit, Profile, Rights, StartProcess},
+    run::{Session, SessionCommand},
 };
 
 /// Turns that are not counted: the first ones fill caches.
@@ -149,6 +150,19 @@ pub(crate) fn permit(profile: Profile) -> Result<Permit<StartProcess>> {
         network: policy::ChildNetwork::None,
     };
     Ok(policy::start_command(&rights, Export::Start, request)?)
+}
+
+/// Run a command of a session that writes so many bytes, and throw away what it writes.
+pub(crate) async fn stream(session: &Session, command: SessionCommand, length: usize) -> Result<()> {
+    let execution = session.start(command.streamed()).await?;
+    let mut bytes = 0;
+    if let Some(mut output) = execution.take_output() {
+        while let Some(chunk) = output.recv().await {
+            bytes += chunk.bytes.len();
+        }
+    }
+    ensure!(bytes == length, "{bytes} bytes");
+    Ok(())
 }
 
 /// A file of lines as a training prints them, of so many bytes, made once.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
-use kit::{Bound, Table, clock, in_turns, permit};
+use kit::{Bound, Table, clock, in_turns, permit, stream};
 use tokio::runtime::Runtime;
 use worldflux::{
     config::{Environment, Folders, RunOverrides, RunSettings},
@@ -45,7 +45,8 @@ fn main() -> Result<()> {
         table.add(what, other, &measured, Bound::Ratio(2.0));
         if profile == Profile::Own {
             let pipe = || clock(|| pipe(&runtime, &session));
-            let streamed = |log| clock(|| runtime.block_on(stream(&session, log)));
+            let head = |log| SessionCommand { log, ..SessionCommand::argv(["head", "-c", &LONG.to_string(), "/dev/zero"]) };
+            let streamed = |log| clock(|| runtime.block_on(stream(&session, head(log), LONG)));
             let measured = in_turns(TURNS, || streamed(CommandLog::None), pipe)?;
             table.add("256 MiB, streamed", "`head | cat` in a session", &measured, Bound::Ratio(2.5));
             let measured = in_turns(TURNS, || streamed(CommandLog::Kept), pipe)?;
@@ -84,19 +85,6 @@ fn starts(runtime: &Runtime, launcher: &Launcher, profile: Profile) -> Result<()
         }
         Ok(())
     })
-}
-
-async fn stream(session: &Session, log: CommandLog) -> Result<()> {
-    let command = SessionCommand { log, ..SessionCommand::argv(["head", "-c", &LONG.to_string(), "/dev/zero"]) };
-    let execution = session.start(command.streamed()).await?;
-    let mut bytes = 0;
-    if let Some(mut output) = execution.take_output() {
-        while let Some(chunk) = output.recv().await {
-            bytes += chunk.bytes.len();
-        }
-    }
-    anyhow::ensure!(bytes == LONG, "{bytes}");
-    Ok(())
 }
 
 /// The same bytes through a pipe between two programs.

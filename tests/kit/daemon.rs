@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// The image that every daemon here has: busybox and nothing else.
 pub(crate) const IMAGE: &str = "worldflux-test:latest";
 
+/// The same with the Python of this machine.
+pub(crate) const IMAGE_WITH_PYTHON: &str = "worldflux-test-python:latest";
+
 /// A daemon, alive as long as this program.
 pub(crate) struct Daemon {
     folder: TempDir,
@@ -38,6 +41,13 @@ impl Daemon {
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("docker.sock")
+    }
+
+    /// Give it the image with Python. A repeat changes nothing.
+    pub(crate) fn take_python(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/real/docker/python.py");
+        let made = Command::new("/usr/bin/python3").arg(script).arg(self.socket()).args([IMAGE_WITH_PYTHON, IMAGE]).status().unwrap();
+        assert!(made.success(), "the image with Python is not made");
     }
 
     /// What the daemon answers to this request.
