@@ -7,20 +7,21 @@ use std::{
         unix::{net::UnixStream, process::CommandExt},
     },
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-    process::{Pid, Signal, kill_process},
+    io::{Errno, retry_on_intr},
+    process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid},
 };
 
 use super::{
+    order::{self, Launch},
     proc,
-    wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Launch, Report},
+    wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Report},
 };
 use crate::policy::{Confinement, Level, Network};
 
@@ -64,7 +65,9 @@ impl Kind {
 /// A supervisor. Its number, and that of its session, stay its own until it is reaped.
 #[derive(Debug)]
 pub(super) struct Helper {
-    process: Child,
+    pid: Pid,
+    /// How it ended. From then on its number may be that of any other process.
+    ended: Option<WaitStatus>,
     control: UnixStream,
     has_session: bool,
 }
@@ -73,25 +76,30 @@ impl Helper {
     /// Start `program` as a supervisor, which makes ready for commands of this kind. Its variables are none, and its only descriptor is the
     /// control socket: what it gives to the command comes over that.
     pub(super) fn start(program: &Path, kind: Kind) -> io::Result<Self> {
-        let (control, other) = UnixStream::pair()?;
-        control.set_read_timeout(Some(START))?;
-        control.set_write_timeout(Some(START))?;
+        let (control, other) = sockets()?;
         let process = Command::new(program)
             .arg0("worldflux")
             .arg(HELPER_ARGUMENT)
             .args((kind == Kind::Inside).then_some(INSIDE_ARGUMENT))
             .env_clear()
-            .stdin(Stdio::from(OwnedFd::from(other)))
+            .stdin(Stdio::from(other))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self { process, control, has_session: false })
+        Ok(Self { pid: Pid::from_child(&process), ended: None, control, has_session: false })
+    }
+
+    /// Another one like this, which waits for any command and is told of none yet. A copy is there sooner than a program that is started.
+    pub(super) fn double(&self) -> io::Result<Self> {
+        let (control, other) = sockets()?;
+        let pid = order::send_double(&self.control, &control, other)?;
+        Ok(Self { pid, ended: None, control, has_session: false })
     }
 
     /// Let it start a command, and wait for its answer, which can bring the way out of the command's network.
     pub(super) fn launch(&mut self, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<(Report, Option<OwnedFd>)> {
         self.has_session = !launch.shares_terminal;
-        wire::send_launch(&self.control, launch, streams)?;
+        order::send_launch(&self.control, launch, streams)?;
         if !self.wait_for_message(START) {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -131,8 +139,10 @@ impl Helper {
 
     /// End it by force. Its command dies with it, by a signal that the kernel sends.
     pub(super) fn kill(&mut self) {
-        // Fails only if it is over.
-        let _ = self.process.kill();
+        if self.ended.is_none() {
+            // Fails only if it is over.
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
     }
 
     /// End every process of its session, for a supervisor that can no longer do it. `true` when none is left.
@@ -166,18 +176,29 @@ impl Helper {
 
     /// Wait for its end, which must be near. Its number is free for others from here on.
     pub(super) fn reap(&mut self) {
-        // Fails only if somebody else has reaped it.
-        let _ = self.process.wait();
+        if self.ended.is_none() {
+            // Fails only if somebody else has reaped it.
+            self.ended = retry_on_intr(|| waitpid(Some(self.pid), WaitOptions::empty())).ok().flatten().map(|(_, status)| status);
+        }
     }
 
     /// Whether it is over without having begun: a program that does not know the argument that it was given, and says so by its exit
     /// code. To be asked when its socket is at its end. A supervisor of this build answers before it ends.
     pub(super) fn is_of_another_build(&mut self) -> bool {
-        self.process.wait().is_ok_and(|status| status.code() == Some(1))
+        self.reap();
+        self.ended.is_some_and(|status| status.exit_status() == Some(1))
     }
 
     /// Its number.
-    pub(super) fn pid(&self) -> Pid {
-        Pid::from_child(&self.process)
+    pub(super) const fn pid(&self) -> Pid {
+        self.pid
     }
+}
+
+/// The two ends of a control socket: the host's, and a supervisor's.
+fn sockets() -> io::Result<(UnixStream, OwnedFd)> {
+    let (control, other) = UnixStream::pair()?;
+    control.set_read_timeout(Some(START))?;
+    control.set_write_timeout(Some(START))?;
+    Ok((control, other.into()))
 }

@@ -8,7 +8,7 @@
 //! the host.
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher and shows the proof.
-//! Read in order: options, launcher, start, input, helper, group, spare, child, warden, pump, stream, buffers, wire, encoding, error, proc,
+//! Read in order: options, launcher, start, input, helper, group, spare, child, warden, pump, stream, buffers, wire, order, encoding, error, proc,
 //! interpreter, proof, then the supervisor's side.
 
 mod buffers;
@@ -21,6 +21,7 @@ mod input;
 mod interpreter;
 mod launcher;
 mod options;
+mod order;
 mod proc;
 mod proof;
 mod pump;

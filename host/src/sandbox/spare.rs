@@ -45,19 +45,28 @@ impl Shelf {
         self.stock().coming += count;
     }
 
-    /// Start all that are expected.
+    /// Start all that are expected: one, and of that one, where it has not made anything ready that is for one alone, copies.
     pub(super) fn fill(&self, program: &Path, kind: Kind) {
-        while self.stock().coming > 0 {
-            let begun = Helper::start(program, kind);
-            let mut stock = self.stock();
-            stock.coming = stock.coming.saturating_sub(1);
-            match begun {
-                Ok(helper) => stock.ready.push_back(helper),
-                // Whoever needs one starts it then, and tells the error.
-                Err(_) => stock.coming = 0,
+        loop {
+            let coming = self.stock().coming;
+            if coming == 0 {
+                return;
             }
-            self.changed.notify_all();
+            // Whoever needs one starts it then, and tells the error.
+            let Ok(first) = Helper::start(program, kind) else { return self.give_up() };
+            let copies = if kind == Kind::Any { coming - 1 } else { 0 };
+            for copy in (0..copies).map_while(|_| first.double().ok()) {
+                self.put(copy);
+            }
+            self.put(first);
         }
+    }
+
+    fn put(&self, helper: Helper) {
+        let mut stock = self.stock();
+        stock.coming = stock.coming.saturating_sub(1);
+        stock.ready.push_back(helper);
+        self.changed.notify_all();
     }
 
     /// Nothing more is expected.

@@ -19,12 +19,13 @@ use super::{
     helper::{Helper, Kind},
     input,
     options::{StartOptions, Stdin},
+    order::Launch,
     pump::{self, Pump},
     spare::Spares,
     stream::Count,
     supervisor::{is_nowhere, search_path},
     warden::{Limits, Warden},
-    wire::{Launch, Report, Step, shown},
+    wire::{Report, Step, shown},
 };
 use crate::policy::{ChildLimits, Confinement, Level, StartProcess};
 

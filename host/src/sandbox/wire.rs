@@ -1,14 +1,13 @@
 //! What host and supervisor say to each other.
 //!
-//! The launch goes over the control socket and not over the supervisor's command line, which everybody on the machine can read. Both sides
-//! are of the same build, which the first argument of a supervisor says, so the format has none.
+//! Both sides are of the same build, which the first argument of a supervisor says, so the format has none.
 
 use std::{
     ffi::OsStr,
     io::{self, IoSlice, IoSliceMut, Read, Write},
     mem::MaybeUninit,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{BorrowedFd, OwnedFd},
         unix::{ffi::OsStrExt, net::UnixStream},
     },
     path::{Path, PathBuf},
@@ -20,7 +19,6 @@ use rustix::net::{
 };
 
 use super::encoding::{Reader, Writer, broken};
-use crate::policy::{Level, StartProcess};
 
 /// Longest message.
 ///
@@ -33,19 +31,6 @@ pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BU
 
 /// The third argument of a supervisor that makes namespaces before it is told what to start in them.
 pub(super) const INSIDE_ARGUMENT: &str = "inside";
-
-/// What the supervisor is to start.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Launch {
-    /// Exactly what the permit allows.
-    pub(super) process: StartProcess,
-    /// Whether the command shares the session and the process group of the host.
-    pub(super) shares_terminal: bool,
-    /// What confines the command: `none` for the profile `own`.
-    pub(super) level: Level,
-    /// The file to execute, where the host has found it already; else the supervisor looks for it.
-    pub(super) program: Option<PathBuf>,
-}
 
 /// What the host asks of a running supervisor: one byte each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,68 +90,6 @@ pub(super) enum Step {
 
 impl Step {
     const ALL: [Self; 7] = [Self::Profile, Self::View, Self::Setup, Self::Directory, Self::Find, Self::Permission, Self::Execute];
-}
-
-/// Send `launch` and the three streams of the command.
-pub(super) fn send_launch(socket: &UnixStream, launch: &Launch, streams: &[OwnedFd; 3]) -> io::Result<()> {
-    let StartProcess { argv, variables, working_directory, confinement } = &launch.process;
-    let mut message = Writer::default();
-    message.confinement(confinement)?;
-    message.number(u32::from(launch.shares_terminal));
-    message.level(launch.level)?;
-    message.number(u32::from(launch.program.is_some()));
-    message.bytes(launch.program.as_deref().unwrap_or(Path::new("")).as_os_str().as_bytes())?;
-    message.bytes(working_directory.as_os_str().as_bytes())?;
-    message.count(argv.len())?;
-    for argument in argv {
-        message.bytes(argument.as_bytes())?;
-    }
-    message.count(variables.len())?;
-    for (name, value) in variables {
-        message.bytes(name.as_bytes())?;
-        message.bytes(value.as_bytes())?;
-    }
-
-    let [stdin, stdout, stderr] = streams.each_ref().map(AsFd::as_fd);
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let streams = [stdin, stdout, stderr];
-    ancillary.push(SendAncillaryMessage::ScmRights(&streams));
-    let length = length_of(&message.0)?;
-    let sent = sendmsg(socket, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    let rest = length.get(sent..).unwrap_or_default();
-    let mut socket = socket;
-    socket.write_all(rest)?;
-    socket.write_all(&message.0)
-}
-
-/// Receive what [`send_launch`] sent.
-pub(super) fn receive_launch(socket: &UnixStream) -> io::Result<(Launch, [OwnedFd; 3])> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut length = [0; 4];
-    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut length)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
-    let mut streams = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-            streams.extend(descriptors);
-        }
-    }
-    let streams = <[OwnedFd; 3]>::try_from(streams).map_err(|_| broken())?;
-    let mut socket = socket;
-    socket.read_exact(length.get_mut(received..).unwrap_or_default())?;
-
-    let body = receive_body(socket, length)?;
-    let mut message = Reader(&body);
-    let confinement = message.confinement()?;
-    let shares_terminal = message.number()? != 0;
-    let level = message.level()?;
-    let (has_program, program) = (message.number()? != 0, PathBuf::from(message.text()?));
-    let working_directory = PathBuf::from(message.text()?);
-    let argv = (0..message.number()?).map(|_| message.text()).collect::<io::Result<_>>()?;
-    let variables = (0..message.number()?).map(|_| Ok((message.text()?, message.text()?))).collect::<io::Result<_>>()?;
-    let process = StartProcess { argv, variables, working_directory, confinement };
-    Ok((Launch { process, shares_terminal, level, program: has_program.then_some(program) }, streams))
 }
 
 /// Send one request.
@@ -281,7 +204,7 @@ pub(super) fn shown(text: impl AsRef<OsStr>) -> String {
     Path::new(text.as_ref()).display().to_string().escape_debug().take(200).collect()
 }
 
-fn receive_body(mut socket: &UnixStream, length: [u8; 4]) -> io::Result<Vec<u8>> {
+pub(super) fn receive_body(mut socket: &UnixStream, length: [u8; 4]) -> io::Result<Vec<u8>> {
     let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
     if length > LONGEST {
         return Err(broken());
@@ -291,7 +214,7 @@ fn receive_body(mut socket: &UnixStream, length: [u8; 4]) -> io::Result<Vec<u8>>
     Ok(body)
 }
 
-fn length_of(body: &[u8]) -> io::Result<[u8; 4]> {
+pub(super) fn length_of(body: &[u8]) -> io::Result<[u8; 4]> {
     if body.len() > LONGEST {
         return Err(io::ErrorKind::ArgumentListTooLong.into());
     }
@@ -300,53 +223,9 @@ fn length_of(body: &[u8]) -> io::Result<[u8; 4]> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::{BTreeMap, BTreeSet},
-        ffi::OsString,
-        fs::File,
-        os::unix::ffi::OsStringExt,
-    };
+    use std::{fs::File, os::fd::AsFd};
 
     use super::*;
-    use crate::{
-        names::Bytes,
-        policy::{ChildLimits, Confinement, Least, Network, View},
-    };
-
-    fn null() -> OwnedFd {
-        File::open("/dev/null").unwrap().into()
-    }
-
-    #[test]
-    fn a_launch_arrives_byte_for_byte() {
-        for network in [Network::None, Network::Machine, Network::Named] {
-            arrives(network);
-        }
-    }
-
-    fn arrives(network: Network) {
-        let odd = OsString::from_vec(vec![0xff, b'\n', 0xc3]);
-        let process = StartProcess {
-            argv: vec!["".into(), odd.clone()],
-            variables: BTreeMap::from([(odd.clone(), "".into()), ("A".into(), odd.clone())]),
-            working_directory: odd.into(),
-            confinement: Confinement::Strict(View {
-                reads: BTreeSet::from(["/a".into(), "/b".into()]),
-                writes: BTreeSet::from(["/c".into()]),
-                gpu: true,
-                network,
-                hosts: [].into(),
-                tool: true,
-                known: None,
-                least: Least(Level::KernelFilter),
-                limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },
-            }),
-        };
-        let launch = Launch { process, shares_terminal: true, level: Level::Full, program: Some("/d".into()) };
-        let (here, there) = UnixStream::pair().unwrap();
-        send_launch(&here, &launch, &[null(), null(), null()]).unwrap();
-        assert_eq!(receive_launch(&there).unwrap().0, launch);
-    }
 
     #[test]
     fn every_report_arrives_as_it_was_sent() {
@@ -365,7 +244,7 @@ mod tests {
     fn a_way_out_arrives_with_the_start_and_is_not_inherited() {
         let (here, there) = UnixStream::pair().unwrap();
         let started = Report::Started { pid: 7 };
-        for way_out in [None, Some(null())] {
+        for way_out in [None, Some(File::open("/dev/null").unwrap())] {
             send_start(&here, &started, way_out.as_ref().map(AsFd::as_fd)).unwrap();
             let (report, arrived) = receive_start(&there).unwrap();
             assert_eq!((report, arrived.is_some()), (Report::Started { pid: 7 }, way_out.is_some()));

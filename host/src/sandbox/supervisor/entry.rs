@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use super::{
-    command,
+    command, double,
     failed::Failed,
     program, signal, strict,
     tree::{Group, Tree},
@@ -26,8 +26,9 @@ use super::{
 use crate::{
     policy::{Confinement, Level, Network},
     sandbox::{
+        order::{self, Launch, Order},
         proof::{CANARY_ARGUMENT, be_a_canary},
-        wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Launch, Report, Step},
+        wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Report, Step},
     },
 };
 
@@ -48,11 +49,24 @@ pub fn dispatch() -> Option<ExitCode> {
 
 fn supervise(is_inside: bool) -> ExitCode {
     command::close_inherited();
-    let Ok(control) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
+    let Ok(mut control) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
     // What fails here is told when there is somebody who asks.
     let mut namespaces = is_inside.then(|| strict::make_namespaces(Network::None));
-    // Started by hand: there is no host on the other side.
-    let Ok((launch, streams)) = wire::receive_launch(&control) else { return ExitCode::from(2) };
+    let (launch, streams) = loop {
+        match order::receive_order(&control) {
+            Ok(Order::Launch(launch, streams)) => break (launch, streams),
+            Ok(Order::Double(other)) if namespaces.is_none() => {
+                if double::is_the_other() {
+                    control = other;
+                    if double::begin(&control).is_err() {
+                        return ExitCode::from(2);
+                    }
+                }
+            }
+            // Started by hand: there is no host on the other side.
+            Ok(Order::Double(_)) | Err(_) => return ExitCode::from(2),
+        }
+    };
     let begun = signal::bell().map_err(|error| Failed::new(Step::Setup, &error, "")).and_then(|bell| {
         let is_free = namespaces.is_none();
         let command = match (launch.level, &launch.process.confinement) {

@@ -6,10 +6,11 @@
 //!
 //! Never: reads the command's output, uses an environment variable, starts an async runtime.
 //! Callers: main, by `dispatch`.
-//! Read in order: entry, failed, program, command, strict with confine, watch, tree, signal.
+//! Read in order: entry, double, failed, program, command, strict with confine, watch, tree, signal.
 
 mod command;
 mod confine;
+mod double;
 mod entry;
 mod failed;
 mod program;

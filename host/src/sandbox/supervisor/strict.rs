@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     policy::{Level, Network, View},
-    sandbox::wire::{Launch, Step},
+    sandbox::{order::Launch, wire::Step},
 };
 
 /// Make namespaces with a first process in them, which waits to be told how many others there may be.
