@@ -90,6 +90,8 @@ fn a_bundled_plugin_is_given_folders_and_has_the_rest() {
     assert!(info.text().contains("granted   to read your folder /") && info.text().contains("granted   to use up to processes=512"));
     assert!(place.type_in(["plugin", "grant", "local", "--command"]).expect(0).stderr.contains("has all it asks for"));
     assert!(place.type_in(["plugin", "grant", "local", "--unconfined"]).expect(2).stderr.contains("unless you say --sandbox strict"));
+    place.type_in(["plugin", "grant", "local", "--resource", "cpus=1.5"]).expect(0);
+    assert!(place.type_in(["runtime", "info", "local"]).expect(0).text().contains("granted   to use up to cpus=1.5"));
     let more = place.type_in(["plugin", "grant", "local", "--resource", "processes=5000"]).expect(2);
     assert!(more.stderr.contains("processes=5000 cannot be granted to `local`"), "{}", more.stderr);
     place.run(&[], "true").expect(0);

@@ -33,6 +33,7 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit, RunError> {
     let proof = host.proof().await;
     findings.push(sandbox(&proof));
     findings.push(memory(host.launcher().bounds_trees()));
+    findings.push(processors(host.launcher().bounds_processors()));
     findings.push(match host.settle() {
         Ok(reaped) if reaped.problems.is_empty() => info("runs", format!("{} abandoned runs were settled", reaped.runs.len())),
         Ok(reaped) => Finding::of_host(Severity::Warning, "runs", reaped.problems.join("; "), Some("worldflux reap".into())),
@@ -67,4 +68,13 @@ fn memory(is_for_all: bool) -> Finding {
     }
     let message = "a limit on memory holds for each process of a program, not for all of them: this user may make no cgroup here";
     Finding::of_host(Severity::Info, "memory", message, Some("systemd-run --user --scope worldflux ...".into()))
+}
+
+/// Whether a limit on the processors of confined programs holds.
+fn processors(is_kept: bool) -> Finding {
+    if is_kept {
+        return Finding::of_host(Severity::Info, "cpus", "a limit on processors holds for all processes of a program together", None);
+    }
+    let message = "a limit on processors does not hold: this user may make no cgroup for them here, and nothing else bounds them";
+    Finding::of_host(Severity::Info, "cpus", message, Some("systemd-run --user --scope -p CPUWeight=100 worldflux ...".into()))
 }

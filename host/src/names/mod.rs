@@ -16,7 +16,7 @@ mod nearest;
 mod secret;
 mod size;
 
-pub use amount::{Bytes, Usd};
+pub use amount::{Bytes, Cpus, Usd};
 pub use channel::Channel;
 pub use digest::{Digest, DigestError, Digester, hex};
 pub use ending::{EndKind, Ending};

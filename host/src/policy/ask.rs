@@ -177,7 +177,7 @@ mod tests {
             http = [{ host = "api.modal.com", methods = ["GET"], credentials = [{ secret = "modal", as = "header", name = "x-modal-token-id" }], purpose = "x" }]
             secret = [{ name = "modal", purpose = "x", variable = "MODAL_TOKEN" }]
             device = [{ name = "gpu", purpose = "x" }]
-            resource = [{ name = "memory", most = "8GiB", purpose = "x" }, { name = "processes", most = 64, purpose = "x" }]
+            resource = [{ name = "memory", most = "8GiB", purpose = "x" }, { name = "processes", most = 64, purpose = "x" }, { name = "cpus", most = 0.5, purpose = "x" }]
         "#;
         let asks: Asks = toml::from_str(text).unwrap();
         asks.check().unwrap();

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::reach::NetworkTarget;
-use crate::names::{Bytes, Digest};
+use crate::names::{Bytes, Cpus, Digest};
 
 /// What a child process sees of the machine, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -183,20 +183,23 @@ impl Default for Least {
     }
 }
 
-/// What a strict child and its descendants may use up, together where the machine has cgroups, else each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a strict child and its descendants may use up, together where the machine has cgroups, else each, as far as a process can be bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChildLimits {
     /// Processes and threads at once. Stops a fork bomb.
     pub processes: u32,
     /// Memory; `None` where only the machine's own limit holds.
     pub memory: Option<Bytes>,
+    /// Processors; `None` where all of the machine can be used. Holds for all together, and, where the machine has no cgroup for it, not at
+    /// all, which is then said when the child has ended.
+    pub cpus: Option<Cpus>,
     /// Longest file that it can write; `None` where only the disk bounds it.
     pub file: Option<Bytes>,
 }
 
 impl Default for ChildLimits {
     fn default() -> Self {
-        Self { processes: 4_096, memory: None, file: None }
+        Self { processes: 4_096, memory: None, cpus: None, file: None }
     }
 }
 

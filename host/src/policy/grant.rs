@@ -173,7 +173,7 @@ impl Grants {
     #[must_use]
     pub fn too_much(&self, asks: &Asks) -> Option<(Amount, Amount)> {
         let own = super::confinement::ChildLimits::default();
-        let usual = Resources { memory: own.memory, processes: Some(own.processes), file: own.file };
+        let usual = Resources { memory: own.memory, cpus: own.cpus, processes: Some(own.processes), file: own.file };
         let most = |resource: Resource| asks.most(resource).or_else(|| usual.get(resource));
         self.resources.amounts().into_iter().find_map(|amount| {
             let most = most(amount.resource())?;
@@ -233,6 +233,7 @@ impl Amount {
     pub fn is_above(self, other: Self) -> bool {
         match (self, other) {
             (Self::Memory(own), Self::Memory(most)) | (Self::File(own), Self::File(most)) => own > most,
+            (Self::Cpus(own), Self::Cpus(most)) => own > most,
             (Self::Processes(own), Self::Processes(most)) => own > most,
             _ => false,
         }
@@ -280,10 +281,14 @@ mod tests {
 
     #[test]
     fn a_resource_is_granted_up_to_what_is_asked_for() {
-        let asks: Asks = toml::from_str("resource = [{ name = 'memory', most = '8GiB', purpose = 'x' }]").unwrap();
+        let asks: Asks =
+            toml::from_str("resource = [{ name = 'memory', most = '8GiB', purpose = 'x' }, { name = 'cpus', most = 1.5, purpose = 'x' }]")
+                .unwrap();
         assert_eq!(grants("resources = { memory = '8GiB', processes = 4096, file = '9GiB' }").too_much(&asks), None);
         let text = |text: &str| grants(text).too_much(&asks).map(|(amount, most)| format!("{amount} > {most}"));
         assert_eq!(text("resources = { memory = '9GiB' }").as_deref(), Some("memory=9GiB > memory=8GiB"));
+        assert_eq!(text("resources = { cpus = 1.501 }").as_deref(), Some("cpus=1.501 > cpus=1.5"));
+        assert_eq!(text("resources = { cpus = 0.5 }"), None);
         assert_eq!(text("resources = { processes = 5000 }").as_deref(), Some("processes=5000 > processes=4096"));
     }
 

@@ -4,7 +4,7 @@
 //! only `decide` can make one, so a forgotten check does not compile.
 //! Callers: imports, before every effect; run, for the few programs that the host itself starts; whoever reads asks or grants.
 //! Read in order: the nouns, each with the one reader of its text: purpose, program, folder (with protected), host, http, secret (with
-//! credential), device, resource, endpoint, `http_ask`; then ask, grant (with `http_grant`), narrowing, rights, limits, confinement, action,
+//! credential), device, resource (with `resource_form`), endpoint, `http_ask`; then ask, grant (with `http_grant`), narrowing, rights, limits, confinement, action,
 //! reach, permit, denial, decide; then the rules: process, variable.
 
 mod action;
@@ -30,6 +30,7 @@ mod protected;
 mod purpose;
 mod reach;
 mod resource;
+mod resource_form;
 mod rights;
 mod secret;
 mod variable;

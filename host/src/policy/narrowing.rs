@@ -81,6 +81,10 @@ mod tests {
         assert_eq!(narrowed(GRANTED, "folders = { '/env' = 'read' }").folders.values().copied().collect::<Vec<_>>(), [Access::Read]);
         assert_eq!(narrowed(GRANTED, "level = 'full'").least(), Level::Full);
         assert_eq!(narrowed(GRANTED, "resources = { processes = 8 }").resources.processes, Some(8));
+        assert_eq!(
+            narrowed(GRANTED, "resources = { cpus = 0.5 }").resources,
+            toml::from_str::<Resources>("processes = 64\ncpus = 0.5").unwrap()
+        );
         let more = "command = true\nprograms = ['git', 'sh']\nfolders = { '/env' = 'write', '/data' = 'write' }\ndevices = ['gpu']\n\
                     variables = ['X']\nlevel = 'none'\nresources = { processes = 999 }";
         assert_eq!(narrowed(GRANTED, more), all);

@@ -4,8 +4,12 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{confinement::ChildLimits, purpose::Purpose};
-use crate::names::{Bytes, parse_size, write_size};
+use super::{
+    confinement::ChildLimits,
+    purpose::Purpose,
+    resource_form::{ResourceForm, ResourcesForm},
+};
+use crate::names::{Bytes, Cpus, parse_size, write_size};
 
 /// Something that can be used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,6 +17,8 @@ use crate::names::{Bytes, parse_size, write_size};
 pub enum Resource {
     /// Memory, in bytes.
     Memory,
+    /// Processors, in decimal numbers.
+    Cpus,
     /// Processes and threads at once.
     Processes,
     /// The longest file, in bytes.
@@ -34,6 +40,8 @@ pub struct ResourceAsk {
 pub enum Amount {
     /// Memory.
     Memory(Bytes),
+    /// Processors.
+    Cpus(Cpus),
     /// Processes and threads at once.
     Processes(u32),
     /// The longest file.
@@ -46,6 +54,8 @@ pub enum Amount {
 pub struct Resources {
     /// Memory.
     pub memory: Option<Bytes>,
+    /// Processors.
+    pub cpus: Option<Cpus>,
     /// Processes and threads at once.
     pub processes: Option<u32>,
     /// The longest file.
@@ -54,19 +64,20 @@ pub struct Resources {
 
 impl Resource {
     /// Everything that can be used up.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Processes, Self::File];
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Cpus, Self::Processes, Self::File];
 
     /// Its name in asks and grants.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Cpus => "cpus",
             Self::Processes => "processes",
             Self::File => "file",
         }
     }
 
-    /// So much of it: `8GiB` of memory, `64` processes.
+    /// So much of it: `8GiB` of memory, `1.5` processors, `64` processes.
     pub fn amount(self, text: &str) -> Result<Amount, String> {
         let bytes = || {
             let bytes = parse_size(text).map_err(|expected| format!("`{}` is no amount of {self}: expected {expected}", shown(text)))?;
@@ -74,6 +85,12 @@ impl Resource {
         };
         match self {
             Self::Memory => Ok(Amount::Memory(bytes()?)),
+            Self::Cpus => {
+                let cpus = text
+                    .parse::<Cpus>()
+                    .map_err(|expected| format!("`{}` is no number of processors: expected {expected}", shown(text)))?;
+                Ok(Amount::Cpus(cpus))
+            }
             Self::File => Ok(Amount::File(bytes()?)),
             Self::Processes => {
                 let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -103,14 +120,17 @@ impl Amount {
     pub const fn resource(self) -> Resource {
         match self {
             Self::Memory(_) => Resource::Memory,
+            Self::Cpus(_) => Resource::Cpus,
             Self::Processes(_) => Resource::Processes,
             Self::File(_) => Resource::File,
         }
     }
 
-    fn number(self) -> String {
+    /// The amount alone.
+    pub(super) fn number(self) -> String {
         match self {
             Self::Memory(bytes) | Self::File(bytes) => write_size(bytes),
+            Self::Cpus(cpus) => cpus.to_string(),
             Self::Processes(number) => number.to_string(),
         }
     }
@@ -129,7 +149,7 @@ impl FromStr for Amount {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, amount) = text.split_once('=').unwrap_or((text, ""));
         let resource = Resource::ALL.into_iter().find(|resource| resource.name() == name);
-        let resource = resource.ok_or("expected `memory=8GiB`, `processes=64` or `file=10GiB`")?;
+        let resource = resource.ok_or("expected `memory=8GiB`, `cpus=1.5`, `processes=64` or `file=10GiB`")?;
         resource.amount(amount)
     }
 }
@@ -139,14 +159,17 @@ impl Resources {
     #[must_use]
     pub fn amounts(&self) -> Vec<Amount> {
         let memory = self.memory.map(Amount::Memory);
+        let cpus = self.cpus.map(Amount::Cpus);
         let processes = self.processes.map(Amount::Processes);
-        memory.into_iter().chain(processes).chain(self.file.map(Amount::File)).collect()
+        let file = self.file.map(Amount::File);
+        [memory, cpus, processes, file].into_iter().flatten().collect()
     }
 
     /// Set one amount.
     pub fn set(&mut self, amount: Amount) {
         match amount {
             Amount::Memory(bytes) => self.memory = Some(bytes),
+            Amount::Cpus(cpus) => self.cpus = Some(cpus),
             Amount::Processes(number) => self.processes = Some(number),
             Amount::File(bytes) => self.file = Some(bytes),
         }
@@ -162,6 +185,7 @@ impl Resources {
     pub fn clear(&mut self, resource: Resource) {
         match resource {
             Resource::Memory => self.memory = None,
+            Resource::Cpus => self.cpus = None,
             Resource::Processes => self.processes = None,
             Resource::File => self.file = None,
         }
@@ -175,6 +199,7 @@ impl Resources {
         }
         Self {
             memory: lower(self.memory, other.memory),
+            cpus: lower(self.cpus, other.cpus),
             processes: lower(self.processes, other.processes),
             file: lower(self.file, other.file),
         }
@@ -184,7 +209,12 @@ impl Resources {
     #[must_use]
     pub fn limits(&self) -> ChildLimits {
         let own = ChildLimits::default();
-        ChildLimits { processes: self.processes.unwrap_or(own.processes), memory: self.memory.or(own.memory), file: self.file.or(own.file) }
+        ChildLimits {
+            processes: self.processes.unwrap_or(own.processes),
+            memory: self.memory.or(own.memory),
+            cpus: self.cpus.or(own.cpus),
+            file: self.file.or(own.file),
+        }
     }
 }
 
@@ -195,83 +225,6 @@ impl FromIterator<Amount> for Resources {
             resources.set(amount);
         }
         resources
-    }
-}
-
-/// One `[[asks.resource]]`, as written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResourceForm {
-    name: Resource,
-    most: Written,
-    purpose: Purpose,
-}
-
-/// A number, or a number with its unit.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, expecting = "a number of processes, or a size with its unit such as \"8GiB\"")]
-enum Written {
-    Number(u64),
-    Text(String),
-}
-
-impl Written {
-    fn text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text,
-        }
-    }
-}
-
-impl From<Amount> for Written {
-    fn from(amount: Amount) -> Self {
-        match amount {
-            Amount::Processes(number) => Self::Number(number.into()),
-            amount => Self::Text(amount.number()),
-        }
-    }
-}
-
-impl TryFrom<ResourceForm> for ResourceAsk {
-    type Error = String;
-
-    fn try_from(form: ResourceForm) -> Result<Self, String> {
-        Ok(Self { most: form.name.amount(&form.most.text())?, purpose: form.purpose })
-    }
-}
-
-impl From<ResourceAsk> for ResourceForm {
-    fn from(ask: ResourceAsk) -> Self {
-        Self { name: ask.most.resource(), most: ask.most.into(), purpose: ask.purpose }
-    }
-}
-
-/// A table of amounts, as written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResourcesForm {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    memory: Option<Written>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    processes: Option<Written>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    file: Option<Written>,
-}
-
-impl TryFrom<ResourcesForm> for Resources {
-    type Error = String;
-
-    fn try_from(form: ResourcesForm) -> Result<Self, String> {
-        let written = [(Resource::Memory, form.memory), (Resource::Processes, form.processes), (Resource::File, form.file)];
-        written.into_iter().filter_map(|(resource, written)| Some(resource.amount(&written?.text()))).collect()
-    }
-}
-
-impl From<Resources> for ResourcesForm {
-    fn from(resources: Resources) -> Self {
-        let written = |resource| resources.get(resource).map(Written::from);
-        Self { memory: written(Resource::Memory), processes: written(Resource::Processes), file: written(Resource::File) }
     }
 }
 
@@ -289,6 +242,7 @@ mod tests {
     fn an_amount_has_a_unit_and_is_neither_nothing_nor_everything() {
         assert_eq!("memory=8GiB".parse(), Ok(Amount::Memory(Bytes::gibi(8))));
         assert_eq!("processes=64".parse(), Ok(Amount::Processes(64)));
+        assert_eq!("cpus=1".parse(), Ok(Amount::Cpus(Cpus::ONE)));
         for text in [
             "",
             "memory",
@@ -298,9 +252,17 @@ mod tests {
             "memory=0B",
             "memory=*",
             "memory=1e9GiB",
+            "cpus=",
+            "cpus=0",
+            "cpus=-1",
+            "cpus=NaN",
+            "cpus=1e99",
+            "cpus=two",
+            "cpus=1GiB",
             "processes=0",
             "processes=+1",
             "processes=64MiB",
+            "processes=1.5",
             "processes=99999999999",
             "disk=1GiB",
             "file=99999999999999999999B",
@@ -311,16 +273,27 @@ mod tests {
 
     #[test]
     fn an_amount_is_written_as_a_person_would() {
-        let resources: Resources = toml::from_str("memory = '8GiB'\nprocesses = 64").unwrap();
-        assert_eq!(toml::to_string(&resources).unwrap(), "memory = \"8GiB\"\nprocesses = 64\n");
-        assert_eq!(resources.limits(), ChildLimits { processes: 64, memory: Some(Bytes::gibi(8)), file: None });
+        let resources: Resources = toml::from_str("memory = '8GiB'\ncpus = 1.5\nprocesses = 64").unwrap();
+        assert_eq!(toml::to_string(&resources).unwrap(), "memory = \"8GiB\"\ncpus = 1.5\nprocesses = 64\n");
+        let cpus = "1.5".parse().ok();
+        assert_eq!(resources.limits(), ChildLimits { processes: 64, memory: Some(Bytes::gibi(8)), cpus, file: None });
+        assert_eq!(serde_json::to_string(&Resources { cpus: Some(Cpus::ONE), ..Resources::default() }).unwrap(), r#"{"cpus":1}"#);
         assert!(toml::from_str::<Resources>("memory = 1000000000").is_err(), "a size has a unit");
+        assert!(toml::from_str::<Resources>("processes = 64.0").is_err(), "there is no part of a process");
+        for (text, said) in [("cpus = 0", "`0` is"), ("cpus = -2", "`-2.0` is"), ("cpus = nan", "`NaN` is"), ("cpus = 1e99", "`1e99` is")] {
+            let error = toml::from_str::<Resources>(text).unwrap_err().to_string();
+            assert!(error.contains(&format!("{said} no number of processors: expected 0.01 to 4096")), "{error}");
+        }
         assert!(toml::from_str::<Resources>("disk = '1GiB'").is_err());
     }
 
     proptest! {
         #[test]
-        fn an_amount_is_read_back(bytes in 1_u64 << 20.., number in 1..=PROCESSES) {
+        fn an_amount_is_read_back(bytes in 1_u64 << 20.., number in 1..=PROCESSES, thousandths in 10..=4_096_000_u32) {
+            let cpus: Cpus = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000).parse().unwrap();
+            let resources = Resources { cpus: Some(cpus), ..Resources::default() };
+            prop_assert_eq!(toml::from_str::<Resources>(&toml::to_string(&resources).unwrap()).unwrap(), resources);
+            prop_assert_eq!(Amount::Cpus(cpus).to_string().parse(), Ok(Amount::Cpus(cpus)));
             for amount in [Amount::Memory(Bytes(bytes)), Amount::File(Bytes(bytes)), Amount::Processes(number)] {
                 prop_assert_eq!(amount.to_string().parse(), Ok(amount));
             }

@@ -57,7 +57,8 @@ impl Writer {
         });
         self.number(u32::from(view.tool));
         self.level(view.least.0)?;
-        let ChildLimits { processes, memory, file } = view.limits;
+        // Processors are bounded by the host, from outside.
+        let ChildLimits { processes, memory, cpus: _, file } = view.limits;
         self.number(processes);
         for limit in [memory, file] {
             self.number(u32::from(limit.is_some()));
@@ -112,7 +113,7 @@ impl Reader<'_> {
         // Which hosts are reached through the proxy is for the one who serves it; a supervisor only makes the way there. What a tool was when it
         // was granted has been compared by then.
         let hosts = BTreeSet::new();
-        let limits = ChildLimits { processes, memory, file };
+        let limits = ChildLimits { processes, memory, cpus: None, file };
         Ok(Confinement::Strict(View { reads, writes, gpu, network, hosts, tool, known: None, least, limits }))
     }
 

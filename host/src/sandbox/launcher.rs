@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{
     child::Child,
     error::{SpawnError, failed},
-    group,
+    group::{self, Controller},
     helper::Kind,
     interpreter::{Needs, needs, tool},
     options::StartOptions,
@@ -149,7 +149,13 @@ impl Launcher {
     /// Whether a limit on memory holds for all processes of a command together on this machine, and not only for each of them.
     #[must_use]
     pub fn bounds_trees(&self) -> bool {
-        group::is_there()
+        group::is_there(Controller::Memory)
+    }
+
+    /// Whether a limit on processors holds on this machine. It does so for all processes of a command together, or not at all.
+    #[must_use]
+    pub fn bounds_processors(&self) -> bool {
+        group::is_there(Controller::Processors)
     }
 
     /// The same, found out anew whatever is remembered, which the answer replaces.

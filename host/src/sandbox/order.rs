@@ -174,7 +174,7 @@ mod tests {
                 tool: true,
                 known: None,
                 least: Least(Level::KernelFilter),
-                limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), file: None },
+                limits: ChildLimits { processes: 7, memory: Some(Bytes(8)), cpus: None, file: None },
             }),
         };
         let launch = Launch { process, shares_terminal: true, level: Level::Full, program: Some("/d".into()) };

@@ -2,7 +2,10 @@
 
 use std::{fs, io};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    system::uname,
+};
 
 /// One line of `/proc/PID/stat`, as far as it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,13 @@ pub(super) fn signal_if(pid: Pid, signal: Signal, is_meant: impl FnOnce(&Stat) -
     // Looked at after the descriptor was opened: if the number had changed hands before, what is seen here is what the descriptor
     // means, and if it changes hands later, the descriptor reaches nobody.
     stat(pid).is_some_and(|stat| is_meant(&stat)) && pidfd_send_signal(pidfd, signal).is_ok()
+}
+
+/// Whether `kernel.pid_max` belongs to a process namespace, as it does since Linux 6.14.
+pub(super) fn has_number_per_namespace() -> bool {
+    let release = uname();
+    let mut numbers = release.release().to_str().unwrap_or_default().split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 14)
 }
 
 fn parse(line: &[u8]) -> Option<Stat> {

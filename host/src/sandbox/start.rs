@@ -1,7 +1,6 @@
 //! The start of one command, by a thread that may wait.
 
 use std::{
-    fmt::Write as _,
     io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
@@ -69,18 +68,15 @@ pub(super) fn start(
     let kind = Kind::of(level, &process.confinement);
     let spare = spares.of(kind).take();
     let mut supervisor = spare.map_or_else(|| Helper::start(helper, Kind::Any), Ok).map_err(failed("start the supervisor"))?;
-    let mut group = limits(&process.confinement).and_then(Group::make);
+    let mut group = limits(&process.confinement).map(|limits| Group::make(limits, level)).unwrap_or_default();
     let launch = Launch { process, shares_terminal, level, program };
     let streams = [child_stdin, child_stdout, child_stderr];
-    if group.as_ref().is_some_and(|group| group.take(supervisor.pid()).is_err()) {
-        // Not allowed here after all: each process has the limit for itself.
-        group = None;
-    }
+    group.take(supervisor.pid());
     let mut report = supervisor.launch(&launch, &streams);
     if report.as_ref().is_err_and(is_gone) && helper != program_itself && supervisor.is_of_another_build() {
         // Left there by an earlier build or installation. This very program always fits.
         supervisor = Helper::start(program_itself, Kind::Any).map_err(failed("start the supervisor"))?;
-        group = group.filter(|group| group.take(supervisor.pid()).is_ok());
+        group.take(supervisor.pid());
         report = supervisor.launch(&launch, &streams);
     }
     drop(streams);
@@ -111,18 +107,14 @@ pub(super) struct Following {
     pump: JoinHandle<[Count; 2]>,
     tree_is_gone: OwnedFd,
     told: watch::Sender<Option<Exit>>,
-    group: Option<Group>,
+    group: Group,
 }
 
 impl Following {
     /// Follow it to its end, and tell everybody who waits for that.
     pub(super) fn follow(self) -> Exit {
         let (mut exit, mut supervisor) = self.warden.follow(self.pump, &self.tree_is_gone);
-        let ended = self.group.as_ref().map_or(0, Group::ended_for_memory);
-        if ended > 0 {
-            let processes = if ended == 1 { "process" } else { "processes" };
-            let _ = write!(exit.ending.evidence, "; the kernel ended {ended} {processes} of it at the limit on memory");
-        }
+        exit.ending.evidence.push_str(&self.group.evidence());
         self.told.send_replace(Some(exit.clone()));
         supervisor.reap();
         exit

@@ -122,6 +122,33 @@ else:
 }
 
 #[test]
+fn a_limit_on_processors_is_for_all_processes_together_or_is_said_not_to_hold() {
+    let world = world();
+    // Each of them alone would use up a whole processor.
+    let script = "
+begin = time.monotonic()
+for _ in range(4):
+    if os.fork() == 0:
+        while time.monotonic() < begin + 4:
+            pass
+        os._exit(0)
+for _ in range(4):
+    os.wait()
+used = os.times()
+print(used.children_user + used.children_system, time.monotonic() - begin)
+";
+    let mut order = world.python(script);
+    order.limits = Resources { cpus: "0.5".parse().ok(), ..Resources::default() };
+    let output = run(order.output(|_| ()));
+    let (stdout, evidence) = (output.stdout(), output.exit.ending.evidence);
+    let (used, took) = stdout.trim().split_once(' ').unwrap();
+    let (used, took): (f64, f64) = (used.parse().unwrap(), took.parse().unwrap());
+    let holds = launcher().bounds_processors();
+    assert_eq!(evidence.contains("cpus=0.5 was not kept"), !holds, "{evidence}");
+    assert!(!holds || (took >= 3.0 && used <= 0.8 * took), "{used} seconds of processors in {took} seconds");
+}
+
+#[test]
 fn what_is_written_in_memory_counts_as_memory() {
     let world = world();
     let mut order = world.python("attempt(lambda: open('/tmp/x', 'wb').write(b'x' * (60 << 20)))");

@@ -25,7 +25,7 @@ pub struct RightArgs {
     /// To set this variable for your command
     #[arg(long = "variable", value_name = "NAME", value_parser = variable)]
     pub variables: Vec<String>,
-    /// The most that its programs may use up: `memory=8GiB`, `processes=64`, `file=10GiB`
+    /// The most that its programs may use up: `memory=8GiB`, `cpus=1.5`, `processes=64`, `file=10GiB`
     #[arg(long = "resource", value_name = "NAME=AMOUNT")]
     pub resources: Vec<Amount>,
     /// The weakest level of confinement at which its programs may be started: `full` (the default), `full-bwrap`, `kernel-filter`

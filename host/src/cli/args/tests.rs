@@ -160,6 +160,8 @@ fn a_grant_is_typed_right_by_right_or_as_all_that_was_asked() {
         ("--variable LD_PRELOAD", "can make a program run other code"),
         ("--device kvm", "expected one of gpu"),
         ("--resource memory=8", "is no amount of memory: expected a size with its unit"),
+        ("--resource cpus=0", "`0` is no number of processors: expected 0.01 to 4096, with at most three digits behind the point"),
+        ("--resource disk=1GiB", "expected `memory=8GiB`, `cpus=1.5`, `processes=64` or `file=10GiB`"),
         ("--level none", "if you mean it, say --unconfined"),
         ("--level full --unconfined", "cannot be used with"),
         ("--http *", "is no target"),

@@ -131,7 +131,7 @@ pub fn compiler(program: &Path, arguments: &[String], memory: Bytes) -> Permit<S
     argv.extend(arguments.iter().map(OsString::from));
     // Each thread of the compiler holds one function of the component: their number is a bound of its memory.
     let variables = BTreeMap::from([(OsString::from("RAYON_NUM_THREADS"), OsString::from("4"))]);
-    let limits = ChildLimits { processes: 64, memory: Some(memory), file: Some(Bytes(0)) };
+    let limits = ChildLimits { processes: 64, memory: Some(memory), cpus: None, file: Some(Bytes(0)) };
     let view = View { reads: [program.to_owned()].into(), least: Least(Level::None), limits, ..View::default() };
     Permit::grant(StartProcess { argv, variables, working_directory: "/".into(), confinement: Confinement::Strict(view) })
 }
@@ -323,14 +323,14 @@ mod tests {
             writes: ["/work".into(), "/data/out".into()].into(),
             gpu: true,
             least: Least(Level::KernelFilter),
-            limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), file: None },
+            limits: ChildLimits { processes: 64, memory: Some(Bytes::gibi(1)), cpus: "0.5".parse().ok(), file: None },
             tool: true,
             known: None,
             network: Network::None,
             hosts: [].into(),
         };
         let grants = "folders = { '/data/in' = 'read', '/data/out' = 'write', '/env' = 'write' }\ndevices = ['gpu']\nlevel = 'kernel-filter'\n\
-                      resources = { processes = 64, memory = '4GiB' }";
+                      resources = { processes = 64, memory = '4GiB', cpus = 0.5 }";
         assert_eq!(view(grants), Confinement::Strict(granted), "memory is clipped at what was asked for");
         assert_eq!(view("level = 'none'"), Confinement::Own, "the user opted out");
     }

@@ -15,6 +15,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::report::Proof;
+use crate::{policy::Level, sandbox::group};
 
 /// The file in the folder that is remembered in.
 const FILE: &str = "sandbox-proof.json";
@@ -105,8 +106,10 @@ fn circumstances(helper: &Path) -> Option<String> {
         status.lines().filter(|line| ["CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:"].iter().any(|start| line.starts_with(start)));
     let rights: Vec<_> = rights.collect();
     let namespaces: Vec<_> = ["user", "pid"].iter().filter_map(|kind| fs::read_link(format!("/proc/self/ns/{kind}")).ok()).collect();
+    // Where only a group bounds how many processes there are, it matters where this process may make one.
+    let groups = (!group::is_counted(Level::Full)).then(|| fs::read_to_string("/proc/self/cgroup").ok());
     let program = fs::metadata(helper).ok()?;
     let program = (program.dev(), program.ino(), program.size(), program.mtime(), program.mtime_nsec());
     let (system, user) = (uname(), getuid().as_raw());
-    Some(format!("{} {user} {:?} {:?} {program:?} {rights:?} {namespaces:?}", boot.trim(), system.release(), system.version()))
+    Some(format!("{} {user} {:?} {:?} {program:?} {rights:?} {namespaces:?} {groups:?}", boot.trim(), system.release(), system.version()))
 }

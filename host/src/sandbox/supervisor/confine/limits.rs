@@ -9,19 +9,16 @@ use std::{
 use rustix::{
     fs::{Mode, OFlags, openat},
     process::{Resource, Rlimit, getrlimit, getuid, setrlimit},
-    system::uname,
 };
 
 use crate::{
     names::Bytes,
     policy::{ChildLimits, Level},
+    sandbox::{group::OUR_PROCESSES, proc},
 };
 
 /// Open descriptors of one process. Stops a command from using up the descriptors of the whole machine.
 const DESCRIPTORS: u64 = 65_536;
-
-/// Processes of a sandbox that are not the command's: the supervisor, and the first one inside.
-const OURS: u32 = 2;
 
 /// The smallest number that the kernel takes for the processes of a namespace.
 const FEWEST: u32 = 301;
@@ -31,21 +28,14 @@ const MOST: u32 = 1 << 22;
 
 /// Bound the processes of a whole namespace, by its own `/proc`; root as well, for whom the usual limit is void.
 ///
-/// Kernels before 6.14 have one number for the whole machine there, which must stay as it is.
+/// Kernels before 6.14 have one number for the whole machine there, which must stay as it is. A group then bounds the processes of root.
 pub(super) fn bound_processes(proc: &OwnedFd, processes: u32) -> io::Result<()> {
-    if !has_number_per_namespace() {
+    if !proc::has_number_per_namespace() {
         return Ok(());
     }
     let file = openat(proc, "sys/kernel/pid_max", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let most = processes.saturating_add(OURS).clamp(FEWEST, MOST);
+    let most = processes.saturating_add(OUR_PROCESSES).clamp(FEWEST, MOST);
     File::from(file).write_all(most.to_string().as_bytes())
-}
-
-/// Whether `kernel.pid_max` belongs to a process namespace.
-fn has_number_per_namespace() -> bool {
-    let release = uname();
-    let mut numbers = release.release().to_str().unwrap_or_default().split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 14)
 }
 
 /// Limit this process, and everything that comes of it.
@@ -81,7 +71,7 @@ pub(super) fn processes(most: u32, level: Level) -> Option<u32> {
         Level::KernelFilter if getuid().is_root() => None,
         Level::KernelFilter => Some(most.saturating_add(threads_of_the_user())),
         // Those of the namespace are counted.
-        _ => Some(most.saturating_add(OURS)),
+        _ => Some(most.saturating_add(OUR_PROCESSES)),
     }
 }
 
