@@ -33,6 +33,9 @@ pub(crate) const LABEL_IMAGE: &str = "worldflux.image";
 /// The longest that one look may take.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// The longest that the daemon may look at itself. That of podman asks the package manager about every program it uses.
+const ITSELF: Duration = Duration::from_secs(50);
+
 /// The longest that making, starting or removing may take, on a machine with much to do.
 const WORK: Duration = Duration::from_mins(4);
 
@@ -99,7 +102,7 @@ fn ask(request: &Request) -> Result<Response, Failure> {
 }
 
 pub(crate) fn info() -> Result<Info, Failure> {
-    ask(&get("info"))?.checked("asking the daemon about itself")?.json()
+    ask(&get("info").within(ITSELF).answer_within(ITSELF))?.checked("asking the daemon about itself")?.json()
 }
 
 /// Whether the daemon is podman's.

@@ -68,13 +68,18 @@ finish() {
     for id in $(ask "http://d/containers/json?all=1" 2>/dev/null | tr '{' '\n' | sed -n 's/.*"Id":"\([0-9a-f]\{64\}\)".*/\1/p'); do
         ask --request DELETE "http://d/containers/$id?force=1&v=1" > /dev/null 2>&1 || true
     done
-    kill "$daemon" 2>/dev/null || true
+    # A rootless podman goes on in a process of its own, which has the namespace.
+    daemons="$daemon $(cat "/proc/$daemon/task/$daemon/children" 2>/dev/null || true)"
+    # shellcheck disable=SC2086 # several numbers
+    kill $daemons 2>/dev/null || true
     tries=0
-    while kill -0 "$daemon" 2>/dev/null && [ "$tries" -lt 100 ]; do
+    # shellcheck disable=SC2086
+    while kill -0 $daemons 2>/dev/null && [ "$tries" -lt 100 ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    kill -KILL "$daemon" 2>/dev/null || true
+    # shellcheck disable=SC2086
+    kill -KILL $daemons 2>/dev/null || true
     # What keeps the namespace of a rootless podman for the next one.
     [ ! -f "$folder/tmp/pause.pid" ] || kill -KILL "$(cat "$folder/tmp/pause.pid")" 2>/dev/null || true
     rm -rf "$folder/data" "$folder/exec" "$folder/root" "$folder/run" 2>/dev/null || true
