@@ -69,7 +69,7 @@ finish() {
         ask --request DELETE "http://d/containers/$id?force=1&v=1" > /dev/null 2>&1 || true
     done
     # A rootless podman goes on in a process of its own, which has the namespace.
-    daemons="$daemon $(cat "/proc/$daemon/task/$daemon/children" 2>/dev/null || true)"
+    daemons="$daemon $(cat "/proc/$daemon/task/"*/children 2>/dev/null || true)"
     # shellcheck disable=SC2086 # several numbers
     kill $daemons 2>/dev/null || true
     tries=0
