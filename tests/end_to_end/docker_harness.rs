@@ -8,7 +8,7 @@ use crate::{
     kit::{Answer, answer},
 };
 
-/// F120, F121, F123, F124, F126, F130, F160, F162, F166, F187, F202, F203, N02, N11, N16: what a harness sees is what it sees on this machine.
+/// F120, F123, F125, F127, F130, F137, F144, F187, F202, F203, N02, N11, N16: what a harness sees there is what it sees on this machine.
 #[test]
 fn the_harness_of_the_sessions_gets_the_same_results_in_containers() {
     for daemon in [docker(), podman()] {
@@ -17,11 +17,22 @@ fn the_harness_of_the_sessions_gets_the_same_results_in_containers() {
     }
 }
 
-/// F125, F127, F132, F134, F135, F140, F144, F164, F167, F168, F201, F205, N04, N05, N08, N13, N14, N19, N23
+/// F103, F121, F122, F124, F126, F132, F134, F140, N02, N03, N04, N05, N08, N09, N11, N12, N23
 #[test]
-fn the_tests_of_the_python_client_pass_in_containers() {
-    client_tests(docker(), &["test_worldflux_client.Commands", "test_worldflux_client.Files", "test_worldflux_client.Sessions"]);
-    client_tests(docker(), &["test_worldflux_client.Ends"]);
+fn commands_do_in_containers_what_the_client_promises() {
+    client_tests(docker(), &["test_worldflux_client.Commands"]);
+}
+
+/// F106, F160, F162, F163, F164, F165, F166, F167, F168, F182, F188, F205, F210, F212, N14, N16, N17, N18, N24, N25
+#[test]
+fn files_and_snapshots_do_in_containers_what_the_client_promises() {
+    client_tests(docker(), &["test_worldflux_client.Files"]);
+}
+
+/// F105, F107, F108, F135, F136, F141, F161, F200, F201, F204, N10, N13, N19
+#[test]
+fn sessions_do_in_containers_what_the_client_promises() {
+    client_tests(docker(), &["test_worldflux_client.Sessions", "test_worldflux_client.Ends"]);
 }
 
 /// Run these of the client's tests with sessions in containers of this daemon. All pass, and none is left out.

@@ -24,6 +24,7 @@ mod deadline;
 mod diff;
 mod docker;
 mod docker_access;
+mod docker_errors;
 mod docker_harness;
 mod docker_images;
 mod endpoints;

@@ -1,7 +1,8 @@
 //! A daemon of docker or podman, which the program of tests starts itself (`tests/real/docker`), and which ends with it.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -25,11 +26,12 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    fn start(kind: &str) -> Self {
+    /// A daemon of this kind, with a disk of `more` MiB where that is said.
+    fn start(kind: &str, more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("wf").tempdir().unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/real/docker/daemon.sh");
         let mut process = Command::new("sh");
-        process.arg(script).arg(kind).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        process.arg(script).arg(kind).arg(folder.path()).args(more).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = process.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -73,6 +75,18 @@ impl Daemon {
         (status == 200).then_some(container)
     }
 
+    /// Fill its disk, which nobody sees but itself.
+    pub(crate) fn fill(&self) {
+        let path = format!("/proc/{}/root{}", self.pid, self.folder.path().join("data/fill").display());
+        let (mut file, piece) = (File::create(path).unwrap(), vec![0_u8; 1 << 16]);
+        let error = loop {
+            if let Err(error) = file.write_all(&piece) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{error}");
+    }
+
     /// The names of all containers.
     pub(crate) fn names(&self) -> Vec<String> {
         let all = self.ask("GET", "containers/json?all=1", &Value::Null).1;
@@ -83,11 +97,23 @@ impl Daemon {
 /// The daemon of docker that all tests share.
 pub(crate) fn docker() -> &'static Daemon {
     static DAEMON: OnceLock<Daemon> = OnceLock::new();
-    DAEMON.get_or_init(|| Daemon::start("docker"))
+    DAEMON.get_or_init(|| Daemon::start("docker", &[]))
 }
 
 /// The service of podman that all tests share.
 pub(crate) fn podman() -> &'static Daemon {
     static DAEMON: OnceLock<Daemon> = OnceLock::new();
-    DAEMON.get_or_init(|| Daemon::start("podman"))
+    DAEMON.get_or_init(|| Daemon::start("podman", &[]))
+}
+
+/// The service of podman that somebody has who is not root.
+pub(crate) fn rootless() -> &'static Daemon {
+    static DAEMON: OnceLock<Daemon> = OnceLock::new();
+    DAEMON.get_or_init(|| Daemon::start("rootless", &[]))
+}
+
+/// A daemon of docker with a small disk.
+pub(crate) fn small() -> &'static Daemon {
+    static DAEMON: OnceLock<Daemon> = OnceLock::new();
+    DAEMON.get_or_init(|| Daemon::start("docker", &["16"]))
 }

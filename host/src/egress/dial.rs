@@ -111,7 +111,10 @@ impl Connection {
 
 async fn unix(name: &EndpointName, path: &Path, limit: Duration) -> Result<Connection, EgressError> {
     let too_long = || EgressError::TooLong { host: name.clone(), what: Wait::Connect, limit };
-    let stream = timeout(limit, UnixStream::connect(path)).await.map_err(|_| too_long())?.map_err(|cause| failed(name, cause))?;
+    let stream = timeout(limit, UnixStream::connect(path)).await.map_err(|_| too_long())?.map_err(|cause| match cause.kind() {
+        io::ErrorKind::PermissionDenied => EgressError::NotPermitted(name.clone()),
+        _ => failed(name, cause),
+    })?;
     Ok(Connection { stream: Stream::Unix(stream), place: Place::Socket(path.to_owned()) })
 }
 

@@ -35,6 +35,9 @@ pub enum EgressError {
     /// Nobody listens there.
     #[error("`{0}` refuses connections: nothing listens there")]
     Refused(EndpointName),
+    /// Its socket belongs to somebody else.
+    #[error("the socket of `{0}` may not be opened by this user: permission denied")]
+    NotPermitted(EndpointName),
     /// There is no way there.
     #[error("`{host}` cannot be reached: {cause}")]
     Unreachable {
@@ -181,6 +184,7 @@ impl EgressError {
                 | Self::Lookup { .. }
                 | Self::Forbidden { .. }
                 | Self::Refused(_)
+                | Self::NotPermitted(_)
                 | Self::Unreachable { .. }
                 | Self::Certificate { .. }
                 | Self::Tls { .. }
@@ -202,9 +206,12 @@ impl EgressError {
             Self::Lookup { .. } | Self::Refused(_) | Self::Unreachable { .. } => Cause::Unavailable { retry_after: None },
             Self::TooLong { .. } | Self::TooSlow { .. } => Cause::TimedOut,
             Self::RequestBody(_) | Self::ResponseBody { .. } | Self::ResponseHeaders(_) => Cause::Quota,
-            Self::Certificate { .. } | Self::Tls { .. } | Self::Authorities { .. } | Self::Incomplete { .. } | Self::Protocol { .. } => {
-                Cause::Other
-            }
+            Self::NotPermitted(_)
+            | Self::Certificate { .. }
+            | Self::Tls { .. }
+            | Self::Authorities { .. }
+            | Self::Incomplete { .. }
+            | Self::Protocol { .. } => Cause::Other,
         }
     }
 }

@@ -17,7 +17,7 @@ use rustix::{
 use super::{
     buffers::Buffers,
     options::Sink,
-    stream::{BUFFER, Count, READ, Stream},
+    stream::{BUFFER, Count, Stream},
 };
 use crate::names::{Bytes, Channel};
 
@@ -27,13 +27,14 @@ const PIPE: usize = 1 << 20;
 /// Most bytes of input given at once.
 const FEED: usize = 64 << 10;
 
-/// Bytes of one piece from which a stream flows: more of it is on its way.
-const FLOW: u64 = 8 << 10;
+/// Bytes of a piece from which a stream flows, so that more is on its way, and from which it is large, and is handed on without a copy.
+const FLOW: u64 = 4 << 10;
+const LARGE: u64 = 64 << 10;
 
-/// How long a stream that flows is left alone after each piece, so that the next one is large. Without it a command that writes little at a
-/// time, as the clients of container daemons do, wakes this thread and the reader for every 32 KiB, and on a machine with few processors
-/// those are what the command itself lacks. A pipe holds what comes in this time at 4 GB/s.
-const GATHER: Duration = Duration::from_micros(250);
+/// How long a stream that flows is left alone after a piece that was not large, so that the next one is. Without it a command that writes
+/// little at a time, as the clients of container daemons do, wakes this thread and the reader for every 32 KiB, and on a machine with few
+/// processors those are what the command itself lacks. A pipe holds what comes in this time at 2 GB/s.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Silence after which the output counts as over when the tree is gone and somebody outside of it still holds the pipe.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -202,7 +203,7 @@ impl Output {
             Ok(true) => {
                 let came = self.stream.count().total.0 - before;
                 self.owed = self.owed.saturating_sub(came);
-                return self.is_large && (FLOW..READ as u64).contains(&came);
+                return self.is_large && (FLOW..LARGE).contains(&came);
             }
             Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::INTR)) => {}
             Ok(false) | Err(_) => self.finish(sink),

@@ -23,6 +23,10 @@ pub(crate) struct Info {
     pub(crate) runtimes: BTreeMap<String, Value>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) discovered_devices: Vec<Value>,
+    /// What podman says beside them.
+    pub(crate) rootless: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) cgroup_version: String,
     pub(crate) memory_limit: bool,
     pub(crate) pids_limit: bool,
     pub(crate) cpu_cfs_quota: bool,
@@ -33,7 +37,15 @@ pub(crate) struct Info {
 impl Info {
     /// Whether the daemon has no more rights than its user.
     pub(crate) fn is_rootless(&self) -> bool {
-        self.security_options.iter().any(|option| option.split(',').any(|part| matches!(part, "name=rootless" | "rootless")))
+        self.rootless
+            || self.security_options.iter().any(|option| option.split(',').any(|part| matches!(part, "name=rootless" | "rootless")))
+    }
+
+    /// Whether memory, processes and processors of a container can be limited. Control groups of the first version cannot be given to a user, and
+    /// podman says there that it limits, and does not.
+    pub(crate) fn limits(&self) -> [bool; 3] {
+        let can = !(self.is_rootless() && self.cgroup_version == "1");
+        [can && self.memory_limit, can && self.pids_limit, can && (self.cpu_cfs_quota || self.memory_limit)]
     }
 
     pub(crate) fn has_gpus(&self) -> bool {
@@ -133,9 +145,10 @@ mod tests {
     #[test]
     fn docker_and_podman_tell_of_themselves() {
         let docker: Info = fixture("info.docker.json");
-        assert!(docker.server_version.starts_with("20.10") && !docker.is_rootless() && docker.memory_limit && !docker.has_gpus());
+        assert!(docker.server_version.starts_with("20.10") && !docker.is_rootless() && docker.limits() == [true; 3] && !docker.has_gpus());
         let podman: Info = fixture("info.podman.json");
         assert!(podman.is_rootless() && !podman.server_version.is_empty());
+        assert_eq!(podman.limits(), [false; 3], "whatever it says");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(crate) const LABEL_IMAGE: &str = "worldflux.image";
 /// The longest that one look may take.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// The longest that the daemon may look at itself. That of podman asks the package manager about every program it uses.
+const ITSELF: Duration = Duration::from_secs(50);
+
 /// The longest that making, starting or removing may take, on a machine with much to do.
 const WORK: Duration = Duration::from_mins(4);
 
@@ -78,12 +81,19 @@ fn post(path: &str) -> Request {
 
 /// A failure of the connection, in words of this runtime.
 pub(crate) fn explained(failure: Failure) -> Failure {
+    if failure.message.contains("permission denied") {
+        let cure = "use a daemon of your own (`systemctl --user start podman.socket`, then `worldflux endpoint add docker.sock:80 --at \
+                    unix:/run/user/1000/podman/podman.sock` with your own number), or have root put you into the group of the socket";
+        let (action, rule) = ("open the socket of the daemon", "it belongs to root and its group");
+        let cause = Cause::Denied { action: action.into(), rule: rule.into(), cure: cure.into() };
+        return Failure { cause, ..failure }.hint(cure);
+    }
     if !matches!(failure.cause, Cause::Unavailable { .. } | Cause::NotFound | Cause::Other) || failure.hint.is_some() {
         return failure;
     }
     failure.hint(
         "start the daemon (`systemctl start docker`, or `podman system service -t 0` for podman), or say where its socket is: `worldflux endpoint \
-         add docker.sock:80 --at unix:/run/user/1000/podman/podman.sock`; a socket without permission needs a rootless daemon or its group",
+         add docker.sock:80 --at unix:/run/user/1000/podman/podman.sock`",
     )
 }
 
@@ -92,7 +102,7 @@ fn ask(request: &Request) -> Result<Response, Failure> {
 }
 
 pub(crate) fn info() -> Result<Info, Failure> {
-    ask(&get("info"))?.checked("asking the daemon about itself")?.json()
+    ask(&get("info").within(ITSELF).answer_within(ITSELF))?.checked("asking the daemon about itself")?.json()
 }
 
 /// Whether the daemon is podman's.
@@ -269,6 +279,15 @@ pub(crate) fn read_free_disk(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_of_somebody_else_is_not_taken_for_a_daemon_that_is_down() {
+        let failure =
+            explained(Failure::other("GET http://docker.sock/info: the socket may not be opened by this user: permission denied"));
+        assert!(matches!(failure.cause, Cause::Denied { .. }) && failure.hint.unwrap().contains("podman.socket"));
+        let failure = explained(Failure::unavailable("GET http://docker.sock/info: refused", None));
+        assert!(matches!(failure.cause, Cause::Unavailable { .. }) && failure.hint.unwrap().starts_with("start the daemon"));
+    }
 
     #[test]
     fn the_name_of_an_image_has_a_tag_a_digest_or_neither() {

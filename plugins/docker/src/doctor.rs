@@ -68,14 +68,13 @@ fn rights(info: &Info) -> Finding {
 
 fn limits(info: &Info, settings: &Settings) -> Finding {
     let wanted = &settings.limits;
-    let lacks: Vec<_> = [
-        ("memory", info.memory_limit, wanted.memory.is_some()),
-        ("processes", info.pids_limit, false),
-        ("processors", info.cpu_cfs_quota || info.memory_limit, wanted.nano_cpus.is_some()),
-    ]
-    .into_iter()
-    .filter(|(_, can, _)| !can)
-    .collect();
+    let [memory, processes, processors] = info.limits();
+    let all = [
+        ("memory", memory, wanted.memory.is_some()),
+        ("processes", processes, false),
+        ("processors", processors, wanted.nano_cpus.is_some()),
+    ];
+    let lacks: Vec<_> = all.into_iter().filter(|(_, can, _)| !can).collect();
     if lacks.is_empty() {
         return Finding::info("limits", "memory, processors and processes of a container can be limited");
     }

@@ -37,6 +37,8 @@ pub(super) fn of_egress(error: &EgressError) -> Error {
             Wait::NextByte => Error::ConnectionReadTimeout,
         },
         EgressError::TooSlow { .. } => Error::ConnectionReadTimeout,
+        // There is no code for it, and who is told that nobody answers looks for a server that is there.
+        EgressError::NotPermitted(_) => Error::InternalError(Some(error.to_string())),
         EgressError::Invalid(message) => Error::InternalError(Some(message.clone())),
         EgressError::RequestBody(most) => Error::HttpRequestBodySize(Some(most.0)),
         EgressError::ResponseBody { announced, .. } => Error::HttpResponseBodySize(*announced),
