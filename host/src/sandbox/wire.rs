@@ -34,6 +34,9 @@ pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BU
 /// The third argument of a supervisor that makes namespaces before it is told what to start in them.
 pub(super) const INSIDE_ARGUMENT: &str = "inside";
 
+/// The third argument of a supervisor that bubblewrap starts as the first process of a sandbox.
+pub(super) const WITHIN_ARGUMENT: &str = "within";
+
 /// What the supervisor is to start.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Launch {

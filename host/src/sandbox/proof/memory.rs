@@ -15,6 +15,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::report::Proof;
+use crate::sandbox::bubblewrap;
 
 /// The file in the folder that is remembered in.
 const FILE: &str = "sandbox-proof.json";
@@ -107,6 +108,7 @@ fn circumstances(helper: &Path) -> Option<String> {
     let namespaces: Vec<_> = ["user", "pid"].iter().filter_map(|kind| fs::read_link(format!("/proc/self/ns/{kind}")).ok()).collect();
     let program = fs::metadata(helper).ok()?;
     let program = (program.dev(), program.ino(), program.size(), program.mtime(), program.mtime_nsec());
-    let (system, user) = (uname(), getuid().as_raw());
-    Some(format!("{} {user} {:?} {:?} {program:?} {rights:?} {namespaces:?}", boot.trim(), system.release(), system.version()))
+    let (system, user, bubblewrap) = (uname(), getuid().as_raw(), bubblewrap::identity());
+    let (release, version) = (system.release(), system.version());
+    Some(format!("{} {user} {release:?} {version:?} {program:?} {rights:?} {namespaces:?} {bubblewrap:?}", boot.trim()))
 }
