@@ -1,4 +1,7 @@
 //! What bubblewrap is told, so that a sandbox of its making holds what was planned and nothing else.
+//!
+//! One thing is different: what the machine mounts later in a granted folder appears inside too. Where the folder is granted to be read,
+//! Landlock keeps that from being written as well.
 
 use std::{
     ffi::OsStr,
