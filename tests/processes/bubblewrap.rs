@@ -11,9 +11,10 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use worldflux::{names::EndKind, policy::Level};
+use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
+use worldflux::{names::EndKind, policy::Level, sandbox::Launcher};
 
-use kit::{launcher, mark, marked, order, quiet, run, shell, until};
+use kit::{helper, launcher, mark, marked, order, quiet, run, shell, until};
 
 mod kit;
 mod strict;
@@ -69,6 +70,43 @@ fn the_program_that_starts_the_command_is_not_in_the_view() {
     .stdout();
     assert!(said.starts_with("worldflux __child-") && said.contains(" within "), "{said}");
     assert_eq!(said.matches("worldflux").count(), 1, "{said}");
+}
+
+/// Tells the copy of this program that it may make no namespaces.
+const REFUSED: &str = "WORLDFLUX_TEST_REFUSED";
+
+#[test]
+fn where_own_namespaces_are_refused_bubblewrap_is_chosen_and_is_as_good() {
+    if env::var_os(REFUSED).is_some() {
+        refuse_own_namespaces();
+        let launcher = Launcher::with_helper(helper());
+        let proof = launcher.proof();
+        assert_eq!(proof.level, Level::FullBwrap, "{proof:#?}");
+        assert!(proof.why.starts_with("`full`: cannot make namespaces: "), "{}", proof.why);
+        let folder = tempfile::tempdir().unwrap();
+        let needs_full = order(["true"]).strict([folder.path()]);
+        let child = run(launcher.start(needs_full.permit(), quiet())).unwrap();
+        assert_eq!((child.level(), run(child.wait()).ending.kind), (Level::FullBwrap, EndKind::Exited { code: 0 }));
+        return;
+    }
+    let output = process::Command::new(env::current_exe().unwrap())
+        .args(["where_own_namespaces_are_refused_bubblewrap_is_chosen_and_is_as_good", "--exact", "--nocapture"])
+        .env(REFUSED, "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+}
+
+/// Stands for the rule of a system that lets bubblewrap alone make namespaces: what this program asks for is refused to it and all that it
+/// starts. Bubblewrap asks in other words.
+fn refuse_own_namespaces() {
+    let both = u64::from((libc::CLONE_NEWUSER | libc::CLONE_NEWNS).cast_unsigned());
+    let asks = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(both), both).unwrap();
+    let rules = [(libc::SYS_unshare, vec![SeccompRule::new(vec![asks]).unwrap()])].into();
+    let refused = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, env::consts::ARCH.try_into().unwrap()).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
 }
 
 /// Tells the copy of this program that something else is in the place of bubblewrap.
