@@ -120,4 +120,8 @@ fn the_selftest_attacks_and_holds() {
     }
     let document = place.type_in(["selftest", "--json"]).expect(0).json();
     assert_eq!(text(&document, "/proof/level"), "full");
+    for level in ["full-bwrap", "kernel-filter"] {
+        let document = place.type_in(["selftest", "--json", "--level", level]).expect(0).json();
+        assert_eq!(text(&document, "/proof/level"), level);
+    }
 }
