@@ -120,4 +120,10 @@ fn the_selftest_attacks_and_holds() {
     }
     let document = place.type_in(["selftest", "--json"]).expect(0).json();
     assert_eq!(text(&document, "/proof/level"), "full");
+    let document = place.type_in(["selftest", "--json", "--level", "kernel-filter"]).expect(0).json();
+    assert_eq!(text(&document, "/proof/level"), "kernel-filter");
+    // Where there is no bubblewrap of an age that counts, it says so.
+    let document = place.type_in(["selftest", "--json", "--level", "full-bwrap"]).expect(0).json();
+    let level = text(&document, "/proof/level");
+    assert!(level == "full-bwrap" || level == "kernel-filter" && document.to_string().contains("bubblewrap"), "{document:#}");
 }

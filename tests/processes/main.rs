@@ -11,3 +11,6 @@ mod strict;
 mod terminal;
 mod tidy;
 mod tree;
+
+/// The strongest level at which the strict commands of these tests are confined.
+const MOST: worldflux::policy::Level = worldflux::policy::Level::Full;

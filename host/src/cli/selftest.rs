@@ -13,8 +13,9 @@ pub(super) async fn selftest(context: &Context, arguments: &SelftestArgs) -> Res
     let host = context.host()?;
     let talks = !context.output.json;
     // Found out anew: what was remembered is not what is asked for.
-    let launcher = host.launcher().clone();
-    let proof = tokio::task::spawn_blocking(move || launcher.prove_again()).await;
+    let launcher = arguments.level.map_or_else(|| host.launcher().clone(), |level| host.launcher().clone().at_most(level));
+    let prover = launcher.clone();
+    let proof = tokio::task::spawn_blocking(move || prover.prove_again()).await;
     let proof = proof.map_err(|error| RunError::Selftest(error.to_string()))?;
     if talks {
         show_proof(context, &proof);
@@ -26,7 +27,7 @@ pub(super) async fn selftest(context: &Context, arguments: &SelftestArgs) -> Res
                 show(context, attempt.held, attempt.case, attempt.tried, &attempt.detail);
             }
         };
-        let made = check::attack_all(host.launcher(), host.state().layout().root(), told).await;
+        let made = check::attack_all(&launcher, host.state().layout().root(), told).await;
         attempts = made.map_err(|error| RunError::Selftest(error.to_string()))?;
     }
     let failed = attempts.iter().filter(|attempt| !attempt.held).count() + proof.canaries.iter().filter(|canary| !canary.holds()).count();

@@ -39,6 +39,7 @@ pub struct Launcher {
     spares: Arc<Spares>,
     proof: Arc<OnceLock<Arc<Proof>>>,
     memory: Option<Arc<Memory>>,
+    most: Level,
 }
 
 impl Default for Launcher {
@@ -53,7 +54,7 @@ impl Launcher {
     #[must_use]
     pub fn with_helper(helper: PathBuf) -> Self {
         let helper: Arc<Path> = helper.into();
-        Self { program: Arc::clone(&helper), helper, spares: Arc::default(), proof: Arc::default(), memory: None }
+        Self { program: Arc::clone(&helper), helper, spares: Arc::default(), proof: Arc::default(), memory: None, most: Level::Full }
     }
 
     /// A launcher whose supervisor is `helper`, a small program that calls only [`dispatch`](super::dispatch), and whose other children of
@@ -68,6 +69,13 @@ impl Launcher {
     #[must_use]
     pub fn remembering(self, folder: PathBuf) -> Self {
         Self { memory: Some(Arc::new(Memory::new(folder))), ..self }
+    }
+
+    /// A launcher that confines at this level or a weaker one, as on a machine that has no more: what needs more is refused. What it finds out
+    /// is not remembered.
+    #[must_use]
+    pub fn at_most(self, level: Level) -> Self {
+        Self { most: level, proof: Arc::default(), memory: None, ..self }
     }
 
     /// The program that is started again for what is no supervisor's work.
@@ -162,7 +170,7 @@ impl Launcher {
     #[must_use]
     pub fn prove_again(&self) -> Proof {
         let place = self.memory.as_ref().map_or(Path::new("/tmp"), |memory| memory.folder());
-        let proof = proof::probe(&self.program, place);
+        let proof = proof::probe(&self.program, place, self.most);
         if let Some(memory) = &self.memory {
             memory.keep(&self.helper, &proof);
         }

@@ -9,8 +9,9 @@
 //! Callers: imports, for plugins; run, for the few programs that the host itself starts; main, for `dispatch`; cli, which
 //! makes the launcher and shows the proof.
 //! Read in order: options, launcher, start, input, helper, group, spare, child, warden, pump, stream, buffers, wire, order, encoding, error, proc,
-//! interpreter, proof, then the supervisor's side.
+//! interpreter, bubblewrap, proof, then the supervisor's side.
 
+mod bubblewrap;
 mod buffers;
 mod child;
 mod encoding;

@@ -46,6 +46,13 @@ pub(super) fn children(of: Pid) -> Vec<Pid> {
     found
 }
 
+/// The number of a process in the innermost namespace that it is in.
+pub(super) fn number_inside(pid: Pid) -> Option<u32> {
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
+}
+
 /// Send `signal` to the process `pid` if `is_meant` holds for it, and never to another one that got its number meanwhile.
 pub(super) fn signal_if(pid: Pid, signal: Signal, is_meant: impl FnOnce(&Stat) -> bool) -> bool {
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
@@ -99,5 +106,6 @@ mod tests {
         let me = stat(rustix::process::getpid()).unwrap();
         assert_eq!(me.parent, rustix::process::getppid());
         assert!(all().any(|stat| stat.pid == me.pid));
+        assert!(number_inside(me.pid).is_some());
     }
 }

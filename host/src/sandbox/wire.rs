@@ -32,6 +32,9 @@ pub(super) const HELPER_ARGUMENT: &str = concat!("__child-", env!("SUPERVISOR_BU
 /// The third argument of a supervisor that makes namespaces before it is told what to start in them.
 pub(super) const INSIDE_ARGUMENT: &str = "inside";
 
+/// The third argument of a supervisor that bubblewrap starts as the first process of a sandbox.
+pub(super) const WITHIN_ARGUMENT: &str = "within";
+
 /// What the host asks of a running supervisor: one byte each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {

@@ -157,6 +157,22 @@ fn what_is_written_in_memory_counts_as_memory() {
     assert!(!output.stdout().contains("worked"), "{}", output.stdout());
 }
 
+#[test]
+fn both_folders_in_memory_together_hold_no_more_than_was_granted() {
+    let world = world();
+    let script = "
+def fill(path):
+    with open(path, 'wb') as file:
+        file.write(b'x' * (40 << 20))
+attempt(lambda: fill('/tmp/x'))
+attempt(lambda: fill('/dev/shm/y'))
+";
+    let mut order = world.python(script);
+    order.limits = Resources { memory: Some(Bytes::mebi(60)), ..Resources::default() };
+    let output = run(order.output(|_| ()));
+    assert!(output.stdout().matches("worked").count() < 2, "{}", output.stdout());
+}
+
 /// PR23
 #[test]
 fn a_flood_of_output_is_counted_and_cut() {

@@ -11,6 +11,7 @@ use super::{
     DiffArgs, EndpointArgs, EnvironmentArgs, GlobalArgs, KillArgs, LogsArgs, ManifestArgs, PluginArgs, RunArgs, RuntimeArgs, SecretArgs,
     ServeArgs, StatusArgs,
 };
+use crate::policy::Level;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,6 +81,16 @@ pub struct SelftestArgs {
     /// Also let a hostile plugin, which comes inside this program, try what it can
     #[arg(long)]
     pub hostile: bool,
+    /// Confine no stronger than this, as on a machine that has no more: `full-bwrap`, `kernel-filter`
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<Level>,
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    match text.parse()? {
+        Level::None => Err("that is no confinement at all, and nothing to attack".into()),
+        level => Ok(level),
+    }
 }
 
 /// `worldflux completions`.

@@ -15,7 +15,10 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::report::Proof;
-use crate::{policy::Level, sandbox::group};
+use crate::{
+    policy::Level,
+    sandbox::{bubblewrap, group},
+};
 
 /// The file in the folder that is remembered in.
 const FILE: &str = "sandbox-proof.json";
@@ -110,6 +113,8 @@ fn circumstances(helper: &Path) -> Option<String> {
     let groups = (!group::is_counted(Level::Full)).then(|| fs::read_to_string("/proc/self/cgroup").ok());
     let program = fs::metadata(helper).ok()?;
     let program = (program.dev(), program.ino(), program.size(), program.mtime(), program.mtime_nsec());
-    let (system, user) = (uname(), getuid().as_raw());
-    Some(format!("{} {user} {:?} {:?} {program:?} {rights:?} {namespaces:?} {groups:?}", boot.trim(), system.release(), system.version()))
+    let (system, user, bubblewrap) = (uname(), getuid().as_raw(), bubblewrap::identity());
+    let (release, version) = (system.release(), system.version());
+    let made_of = format!("{program:?} {rights:?} {namespaces:?} {groups:?} {bubblewrap:?}");
+    Some(format!("{} {user} {release:?} {version:?} {made_of}", boot.trim()))
 }

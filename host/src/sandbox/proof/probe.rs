@@ -18,6 +18,7 @@ use crate::{
     names::{Channel, EndKind},
     policy::{ChildLimits, Confinement, Least, Level, Network, StartProcess, View},
     sandbox::{
+        bubblewrap,
         error::SpawnError,
         options::{Capture, StartOptions},
         spare::Spares,
@@ -29,11 +30,11 @@ use crate::{
 /// Longest time for all attempts at one level.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Attack the sandbox of `helper`, strongest level first, with bait that is laid out in `place`.
-pub(in crate::sandbox) fn probe(helper: &Path, place: &Path) -> Proof {
+/// Attack the sandbox of `helper`, strongest level first, but none above `most`, with bait that is laid out in `place`.
+pub(in crate::sandbox) fn probe(helper: &Path, place: &Path, most: Level) -> Proof {
     let mut why = String::new();
     let mut first = Vec::new();
-    for level in [Level::Full, Level::KernelFilter] {
+    for level in [Level::Full, Level::FullBwrap, Level::KernelFilter].into_iter().filter(|level| *level <= most) {
         match attack(helper, place, level) {
             Ok(canaries) => match canaries.iter().find(|canary| !canary.holds()) {
                 None => {
@@ -62,11 +63,13 @@ fn add(why: &mut String, level: Level, reason: &str) {
 /// What lets a machine that has `level` have more.
 fn fix(level: Level) -> &'static str {
     match level {
-        Level::Full | Level::FullBwrap => "",
+        Level::Full => "",
+        Level::FullBwrap => "nothing has to be done: this holds whatever `full` does, and only takes longer to start a program",
         Level::KernelFilter => {
             "let this user make user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, \
-             kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile for worldflux); in a container, allow them and an \
-             unmasked /proc; or say that `kernel-filter` is enough"
+             kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile for worldflux), or install bubblewrap 0.12 or later as \
+             /usr/bin/bwrap where the system lets only that make them (Ubuntu: with its AppArmor profile bwrap-userns-restrict); in a \
+             container, allow them and an unmasked /proc; or say that `kernel-filter` is enough"
         }
         Level::None => {
             "use Linux 6.12 or later with Landlock switched on (`landlock` in the kernel's lsm= list) and user namespaces allowed; or use \
@@ -77,6 +80,9 @@ fn fix(level: Level) -> &'static str {
 
 /// Everything that is tried at one level; an error where it could not be tried.
 fn attack(helper: &Path, place: &Path, level: Level) -> Result<Vec<Canary>, String> {
+    if level == Level::FullBwrap {
+        bubblewrap::check()?;
+    }
     let bait = Bait::new(place).map_err(|error| format!("no bait could be laid out in `{}`: {error}", place.display()))?;
     let program = fs::canonicalize(helper).map_err(|error| format!("`{}` is not there: {error}", helper.display()))?;
     let orders = serde_json::to_string(&Orders { level, targets: bait.targets.clone() }).map_err(|error| error.to_string())?;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    io::fcntl_getfd,
+    io::{FdFlags, fcntl_getfd, fcntl_setfd},
     process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal},
 };
 
@@ -78,6 +78,17 @@ pub(super) fn start_inside(
     let mut command = prepare(process, file, streams);
     // SAFETY: as above.
     unsafe { command.pre_exec(restrict) };
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Start a program of the machine that inherits these descriptors, each by its number.
+pub(super) fn start_with(mut command: Command, inherited: Vec<OwnedFd>) -> io::Result<Pid> {
+    let keep = move || -> io::Result<()> {
+        inherited.iter().try_for_each(|descriptor| fcntl_setfd(descriptor, FdFlags::empty()))?;
+        Ok(())
+    };
+    // SAFETY: as above.
+    unsafe { command.pre_exec(keep) };
     Ok(Pid::from_child(&command.spawn()?))
 }
 

@@ -17,20 +17,31 @@ use rustix::{
 };
 
 use super::{
-    command, double,
+    command,
+    confine::Init,
+    double,
     failed::Failed,
     program, signal, strict,
     tree::{Group, Tree},
     watch::{self, Command},
+    within, wrapped,
 };
 use crate::{
     policy::{Confinement, Level, Network},
     sandbox::{
         order::{self, Launch, Order},
         proof::{CANARY_ARGUMENT, be_a_canary},
-        wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Report, Step},
+        wire::{self, HELPER_ARGUMENT, INSIDE_ARGUMENT, Report, Step, WITHIN_ARGUMENT},
     },
 };
+
+/// A command that was started.
+enum Begun {
+    /// By this process, which follows it, and hears by the bell when it ends.
+    Here(OwnedFd, Command),
+    /// By the first process of its namespaces, which follows it.
+    Within,
+}
 
 /// Where this process was started as a supervisor, or as a program that attacks its sandbox, be one to the end and return its exit code; else `None`, at once.
 ///
@@ -43,15 +54,16 @@ pub fn dispatch() -> Option<ExitCode> {
     if role == CANARY_ARGUMENT {
         return Some(be_a_canary());
     }
-    let is_inside = env::args_os().nth(2).is_some_and(|argument| argument == INSIDE_ARGUMENT);
-    (role == HELPER_ARGUMENT).then(|| supervise(is_inside))
+    let place = env::args_os().nth(2);
+    let is_in = |argument: &str| place.as_deref().is_some_and(|place| place == argument);
+    (role == HELPER_ARGUMENT).then(|| if is_in(WITHIN_ARGUMENT) { within::supervise() } else { supervise(is_in(INSIDE_ARGUMENT)) })
 }
 
 fn supervise(is_inside: bool) -> ExitCode {
     command::close_inherited();
     let Ok(mut control) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return ExitCode::from(2) };
     // What fails here is told when there is somebody who asks.
-    let mut namespaces = is_inside.then(|| strict::make_namespaces(Network::None));
+    let namespaces = is_inside.then(|| strict::make_namespaces(Network::None));
     let (launch, streams) = loop {
         match order::receive_order(&control) {
             Ok(Order::Launch(launch, streams)) => break (launch, streams),
@@ -67,26 +79,16 @@ fn supervise(is_inside: bool) -> ExitCode {
             Ok(Order::Double(_)) | Err(_) => return ExitCode::from(2),
         }
     };
-    let begun = signal::bell().map_err(|error| Failed::new(Step::Setup, &error, "")).and_then(|bell| {
-        let is_free = namespaces.is_none();
-        let command = match (launch.level, &launch.process.confinement) {
-            (Level::Full, Confinement::Strict(view)) => {
-                let made = namespaces.take().unwrap_or_else(|| strict::make_namespaces(view.network))?;
-                strict::start_inside(&launch, view, streams, made)
-            }
-            (Level::KernelFilter, Confinement::Strict(view)) if is_free => strict::start_filtered(&launch, view, streams),
-            (Level::None, _) if is_free => start(&launch, streams),
-            (Level::Full | Level::FullBwrap | Level::KernelFilter | Level::None, _) => {
-                Err(Failed::confining("keep this level")(io::Error::from(io::ErrorKind::Unsupported)))
-            }
-        }?;
-        Ok((bell, command))
-    });
+    let begun = begin(&control, &launch, streams, namespaces);
     // The launch holds the variables of the command, secrets among them.
     drop(launch);
     match begun {
-        Ok((bell, mut command)) => {
+        Ok(Begun::Here(bell, mut command)) => {
             watch::follow(&control, &bell, &mut command);
+            ExitCode::SUCCESS
+        }
+        Ok(Begun::Within) => {
+            wrapped::wait_for_all();
             ExitCode::SUCCESS
         }
         Err(Failed { step, errno, file }) => {
@@ -95,6 +97,28 @@ fn supervise(is_inside: bool) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Start the command at the level that is asked for, in the namespaces that were made already, if any were.
+fn begin(control: &UnixStream, launch: &Launch, streams: [OwnedFd; 3], namespaces: Option<Result<Init, Failed>>) -> Result<Begun, Failed> {
+    let is_free = namespaces.is_none();
+    if let (Level::FullBwrap, Confinement::Strict(view), true) = (launch.level, &launch.process.confinement, is_free) {
+        wrapped::begin(control, launch, view, streams)?;
+        return Ok(Begun::Within);
+    }
+    let bell = signal::bell().map_err(|error| Failed::new(Step::Setup, &error, ""))?;
+    let command = match (launch.level, &launch.process.confinement) {
+        (Level::Full, Confinement::Strict(view)) => {
+            let made = namespaces.unwrap_or_else(|| strict::make_namespaces(view.network))?;
+            strict::start_inside(launch, view, streams, made)
+        }
+        (Level::KernelFilter, Confinement::Strict(view)) if is_free => strict::start_filtered(launch, view, streams),
+        (Level::None, _) if is_free => start(launch, streams),
+        (Level::Full | Level::FullBwrap | Level::KernelFilter | Level::None, _) => {
+            Err(Failed::confining("keep this level")(io::Error::from(io::ErrorKind::Unsupported)))
+        }
+    }?;
+    Ok(Begun::Here(bell, command))
 }
 
 /// Start a command of which only the tree is contained.

@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
-use super::confine::Init;
+use super::confine::{Init, signal_everybody};
 use crate::sandbox::proc;
 
 /// All that came of the command, and how it is reached.
@@ -11,6 +11,8 @@ pub(super) enum Tree {
     Descendants(Group),
     /// What is in the namespace of this first process.
     Namespace(Init),
+    /// What is in the namespace of which this process is the first.
+    Everybody,
 }
 
 /// The process group of the command.
@@ -30,6 +32,7 @@ pub(super) fn signal_command(command: Pid, tree: &Tree, signal: Signal) {
         // Beyond a namespace the numbers in `/proc` mean other processes.
         Tree::Namespace(init) if signal == Signal::KILL => return init.end(),
         Tree::Namespace(init) => return init.pass_on(signal),
+        Tree::Everybody => return signal_everybody(signal.as_raw()),
         Tree::Descendants(group) => *group,
     };
     let signalled = match group {

@@ -14,7 +14,10 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, wait, waitid},
 };
 
-use super::tree::{self, Tree};
+use super::{
+    confine::signal_everybody,
+    tree::{self, Tree},
+};
 use crate::sandbox::wire::{self, Report, Request};
 
 /// A command that was started and is not reaped yet, so that its number is its own.
@@ -36,6 +39,11 @@ pub(super) fn follow(control: &UnixStream, bell: &OwnedFd, command: &mut Command
     let started = Report::Started { pid: command.pid.as_raw_pid().cast_unsigned() };
     let _ = wire::send_start(control, &started, way_out.as_ref().map(AsFd::as_fd));
     drop(way_out);
+    follow_on(control, bell, command);
+}
+
+/// The same for a command of whose start the host knows.
+pub(super) fn follow_on(control: &UnixStream, bell: &OwnedFd, command: &Command) {
     let (status, asked) = wait_for_end(control, bell, command);
     if let Tree::Namespace(init) = &command.tree {
         // It dies while the host hears of the end.
@@ -129,6 +137,7 @@ fn end_tree(bell: &OwnedFd, tree: &Tree) {
             Tree::Descendants(_) => tree::signal_descendants(Signal::KILL, None),
             // It can be reaped when nothing of its namespace is left.
             Tree::Namespace(init) => init.end(),
+            Tree::Everybody => signal_everybody(Signal::KILL.as_raw()),
         }
         // A list of children can miss one that comes while others go: there is always another round.
         let _ = poll(&mut [PollFd::new(bell, PollFlags::IN)], Timespec::try_from(pause).ok().as_ref());

@@ -6,7 +6,8 @@ use rustix::{
     io::Errno,
     process::getuid,
     thread::{
-        CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+        CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
+        remove_capability_from_bounding_set, set_capabilities,
     },
 };
 
@@ -19,8 +20,11 @@ pub(super) fn drop_all() -> io::Result<()> {
         return Ok(());
     }
     for number in 0..u64::BITS {
-        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
-            Ok(()) => {}
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => remove_capability_from_bounding_set(capability)?,
+            // Bubblewrap has removed it, and who has none may remove none.
+            Ok(false) => {}
             // The first that this kernel does not know.
             Err(Errno::INVAL) => break,
             Err(error) => return Err(error.into()),

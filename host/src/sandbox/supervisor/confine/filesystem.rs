@@ -77,10 +77,14 @@ fn open_pieces(plan: &Plan) -> Result<Vec<(&Path, Piece)>, Failed> {
     tree.chain(devices).map(open).collect()
 }
 
+/// A file or a folder of the plan. That has no links in its paths: where there is one now, somebody has put it there since.
+pub(super) fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
 impl Piece {
     fn open(path: &Path, flags: MountAttrFlags) -> Result<Self, Errno> {
-        // The plan has no links in its paths. Where there is one now, somebody has put it there since.
-        let file = openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+        let file = open(path)?;
         let is_folder = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::Directory;
         let mount = open_tree(&file, c"", clone_flags() | OpenTreeFlags::AT_RECURSIVE)?;
         // Flags are only added: what the host has locked stays locked, and a file system that is read-only stays so.

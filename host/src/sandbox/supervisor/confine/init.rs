@@ -2,21 +2,24 @@
 #![allow(unsafe_code, reason = "forks, and ends without running what the parent had still to do")]
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read, Write},
-    mem::MaybeUninit,
+    io::{self, Read, Write},
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsRawFd, OwnedFd},
         unix::net::UnixStream,
     },
 };
 
 use rustix::{
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
-    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg},
-    process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior, set_parent_process_death_signal},
+    process::{DumpableBehavior, Pid, Signal, getpid, kill_process, set_dumpable_behavior, set_parent_process_death_signal},
 };
 
-use super::{capabilities, filesystem::set_attributes, limits, namespaces};
+use super::{
+    capabilities,
+    filesystem::set_attributes,
+    limits, namespaces,
+    pass::{give, take},
+};
 use crate::policy::Network;
 
 /// The first process of a sandbox, as the supervisor has it: a child that is not reaped yet, so that its number is its own.
@@ -57,21 +60,7 @@ impl Init {
 
     /// The `/proc` of the new process namespace, not yet mounted anywhere: only a process inside can make it.
     pub(in crate::sandbox::supervisor) fn take_proc(&self) -> io::Result<OwnedFd> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut errno = [0; 4];
-        let received = recvmsg(&self.control, &mut [IoSliceMut::new(&mut errno)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?.bytes;
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(mut descriptors) = message
-                && let Some(descriptor) = descriptors.next()
-            {
-                return Ok(descriptor);
-            }
-        }
-        if received < errno.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)))
+        take(&self.control)
     }
 
     /// Go into its namespaces, and let it hide. Only now: nobody can follow a process that is hidden.
@@ -128,8 +117,16 @@ fn live(control: &UnixStream, network: Network) {
     }
     let mut signal = [0; 4];
     while control.read_exact(&mut signal).is_ok() {
+        signal_everybody(i32::from_ne_bytes(signal));
+    }
+}
+
+/// Send `signal` to every process of the namespace of which this process is the first.
+pub(in crate::sandbox::supervisor) fn signal_everybody(signal: libc::c_int) {
+    // Anywhere else it would reach all that the user has.
+    if getpid().is_init() {
         // SAFETY: a plain system call. Reaches everybody inside but this process.
-        unsafe { libc::kill(-1, i32::from_ne_bytes(signal)) };
+        unsafe { libc::kill(-1, signal) };
     }
 }
 
@@ -149,15 +146,6 @@ fn proc(processes: u32) -> io::Result<OwnedFd> {
     // What root may write there belongs to the whole machine.
     set_attributes(&proc, flags | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
     Ok(proc)
-}
-
-fn give(control: &UnixStream, descriptor: &OwnedFd) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor.as_fd()];
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    sendmsg(control, &[IoSlice::new(&[0; 4])], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
 }
 
 /// The pipes of the command are among them, and would not come to their end.

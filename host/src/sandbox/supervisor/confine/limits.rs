@@ -29,7 +29,7 @@ const MOST: u32 = 1 << 22;
 /// Bound the processes of a whole namespace, by its own `/proc`; root as well, for whom the usual limit is void.
 ///
 /// Kernels before 6.14 have one number for the whole machine there, which must stay as it is. A group then bounds the processes of root.
-pub(super) fn bound_processes(proc: &OwnedFd, processes: u32) -> io::Result<()> {
+pub(in crate::sandbox::supervisor) fn bound_processes(proc: &OwnedFd, processes: u32) -> io::Result<()> {
     if !proc::has_number_per_namespace() {
         return Ok(());
     }

@@ -55,7 +55,7 @@ pub(super) fn make_others(network: Network) -> io::Result<()> {
 }
 
 /// Whether the command has a network to itself, in which nobody else is.
-fn has_own(network: Network) -> bool {
+pub(super) fn has_own(network: Network) -> bool {
     match network {
         Network::None | Network::Named => true,
         Network::Machine => false,
