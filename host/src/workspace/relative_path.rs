@@ -24,8 +24,12 @@ pub struct RelativePath(OsString);
 impl RelativePath {
     /// The path that these bytes spell.
     pub fn from_os(path: &OsStr) -> Result<Self, WorkspaceError> {
+        Self::checked(path.to_owned())
+    }
+
+    fn checked(path: OsString) -> Result<Self, WorkspaceError> {
         match broken_rule(path.as_bytes()) {
-            None => Ok(Self(path.to_owned())),
+            None => Ok(Self(path)),
             Some(rule) => Err(WorkspaceError::BadPath { path: shown(path.as_bytes()), rule }),
         }
     }
@@ -59,10 +63,11 @@ impl RelativePath {
 
     /// The path of `name` in the folder that this path names.
     pub fn child(&self, name: &OsStr) -> Result<Self, WorkspaceError> {
-        let mut path = self.0.clone();
+        let mut path = OsString::with_capacity(self.0.len() + 1 + name.len());
+        path.push(&self.0);
         path.push("/");
         path.push(name);
-        Self::from_os(&path)
+        Self::checked(path)
     }
 }
 

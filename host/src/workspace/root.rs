@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, open, openat2, statat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, mkdirat, open, openat2, statat},
     io::Errno,
 };
 
@@ -75,20 +75,28 @@ impl Root {
 
     /// Open a regular file for reading. A pipe, a socket, a device or a folder is refused without waiting for it.
     pub fn open_file(&self, path: &RelativePath, links: HardLinks) -> Result<File, WorkspaceError> {
+        let (file, _) = self.open_to_read(path)?;
+        if links == HardLinks::Refuse {
+            let links = file.metadata().map_err(|cause| self.system("look at", path, cause))?.nlink();
+            if links != 1 {
+                return Err(WorkspaceError::HardLinked { root: self.path.clone(), path: path.to_string(), links });
+            }
+        }
+        Ok(file)
+    }
+
+    /// The same, with how the file looks, whatever other names it has.
+    pub(super) fn open_to_read(&self, path: &RelativePath) -> Result<(File, Stat), WorkspaceError> {
         // Without NONBLOCK, opening a pipe waits for a writer who may never come.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        let file: File = contain::open(self.resolver, self.folder.as_fd(), path, flags, Mode::empty())
-            .map_err(|errno| self.error("open", path, errno))?
-            .into();
-        let status = file.metadata().map_err(|cause| self.system("look at", path, cause))?;
-        let kind = FileType::from_raw_mode(status.mode());
+        let file = contain::open(self.resolver, self.folder.as_fd(), path, flags, Mode::empty())
+            .map_err(|errno| self.error("open", path, errno))?;
+        let status = fstat(&file).map_err(|errno| self.system("look at", path, errno.into()))?;
+        let kind = FileType::from_raw_mode(status.st_mode);
         if kind != FileType::RegularFile {
             return Err(self.not_regular(path, kind));
         }
-        if links == HardLinks::Refuse && status.nlink() != 1 {
-            return Err(WorkspaceError::HardLinked { root: self.path.clone(), path: path.to_string(), links: status.nlink() });
-        }
-        Ok(file)
+        Ok((file.into(), status))
     }
 
     /// Read a whole file of at most `cap`.

@@ -6,6 +6,7 @@ use std::{
         fd::{AsFd as _, BorrowedFd},
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
+    path::Path,
     sync::Arc,
 };
 
@@ -173,7 +174,14 @@ impl Walk<'_> {
 /// Sort, and drop the folders that have something in them: they are there because of it.
 fn keep_empty_folders(found: &mut Vec<Found>) {
     let mut full: std::collections::HashSet<RelativePath> = std::collections::HashSet::new();
+    let mut last = None;
     for entry in found.iter() {
+        // Most lie in the folder of the one before, which was seen to then.
+        let folder = entry.path.as_path().parent().map(Path::as_os_str);
+        if last == Some(folder) {
+            continue;
+        }
+        last = Some(folder);
         let mut above = entry.path.split().0;
         while let Some(folder) = above {
             let next = folder.split().0;

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    os::fd::OwnedFd,
+    io,
+    os::{fd::OwnedFd, unix::fs::FileExt as _},
     time::Duration,
 };
 
@@ -12,7 +13,9 @@ use rustix::{
 };
 
 use super::{
-    objects::{Objects, place},
+    objects::{Objects, PACKS, digest, open_in, space},
+    pack::{Packed, read_index},
+    packer::{Packer, Written},
     stamp,
     tree::Node,
 };
@@ -23,6 +26,9 @@ use crate::{
 
 /// How long it is remembered what the files of a folder held.
 const REMEMBERED: Duration = Duration::from_hours(24 * 30);
+
+/// What writing packs anew has to give back. A few contents get a file each, and with it a block of the disk each.
+const WORTH: Bytes = Bytes::mebi(1);
 
 /// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,7 +66,7 @@ impl Objects {
         for digest in self.snapshots()?.iter().filter(|digest| wanted.contains(digest)) {
             let tree = self.snapshot(digest)?.tree;
             needed.extend(tree.entries().iter().filter_map(|entry| match entry.node {
-                Node::File { sha256, .. } => Some(place(&sha256.hex())),
+                Node::File { sha256, .. } => Some(sha256),
                 Node::Link(_) | Node::Folder => None,
             }));
         }
@@ -72,11 +78,12 @@ impl Objects {
             }
         }
         self.prune_contents(&needed, &mut pruned)?;
+        self.prune_packs(&needed, &mut pruned)?;
         self.forget()?;
         Ok(pruned)
     }
 
-    fn prune_contents(&self, needed: &HashSet<String>, pruned: &mut Pruned) -> Result<(), WorkspaceError> {
+    fn prune_contents(&self, needed: &HashSet<Digest>, pruned: &mut Pruned) -> Result<(), WorkspaceError> {
         for first in self.list(&self.content)? {
             let folder = match openat(&self.content, first.as_str(), OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
             {
@@ -89,13 +96,68 @@ impl Objects {
                 Err(errno) => return Err(self.root.at("list", &first, errno)),
             };
             for rest in self.list(&folder)? {
-                if !needed.contains(&format!("{first}/{rest}")) {
+                if digest(&format!("{first}{rest}")).is_none_or(|digest| !needed.contains(&digest)) {
                     pruned.bytes.0 += self.remove_file(&folder, &rest)?;
                     pruned.contents += 1;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Remove packs of which nothing is needed, and write anew what is needed of those of which that is less than half.
+    fn prune_packs(&self, needed: &HashSet<Digest>, pruned: &mut Pruned) -> Result<(), WorkspaceError> {
+        // What two programs stored at the same time stays in the pack that is looked at first.
+        let mut missing = needed.clone();
+        let (mut sparse, mut waste) = (Vec::new(), 0);
+        for name in self.list(&self.packs.folder)? {
+            let index = self.packed(&name)?;
+            let all = bytes(&index);
+            let (keep, drop): (Vec<_>, Vec<_>) = index.into_iter().partition(|packed| missing.remove(&packed.sha256));
+            let drop = drop.into_iter().filter(|packed| !needed.contains(&packed.sha256)).count();
+            if keep.is_empty() {
+                pruned.bytes.0 += self.remove_file(&self.packs.folder, &name)?;
+                pruned.contents += drop;
+            } else if bytes(&keep) < all / 2 {
+                waste += all - bytes(&keep);
+                sparse.push((name, keep, drop));
+            }
+        }
+        if waste < WORTH.0 {
+            return Ok(());
+        }
+        let written = self.pack_anew(&sparse).map_err(|error| self.root.io("write", PACKS, error))?;
+        let mut removed = 0;
+        for (name, _, drop) in &sparse {
+            // Where it was written with the same contents in the same order, it is the new one that is there.
+            if digest(name).is_none_or(|digest| !written.packs.contains(&digest)) {
+                removed += self.remove_file(&self.packs.folder, name)?;
+            }
+            pruned.contents += drop;
+        }
+        pruned.bytes.0 += removed.saturating_sub(written.space);
+        Ok(())
+    }
+
+    /// What is in the file of this name; nothing in what a program that was killed, or a power failure, left.
+    fn packed(&self, name: &str) -> Result<Vec<Packed>, WorkspaceError> {
+        let Some(digest) = digest(name) else { return Ok(Vec::new()) };
+        let read = || Ok(self.packs.open_pack(&digest)?.map(|file| read_index(&file, &digest)).transpose()?.flatten());
+        read().map(Option::unwrap_or_default).map_err(|error| self.root.io("read", &format!("{PACKS}/{name}"), error))
+    }
+
+    /// Copy these contents of these packs.
+    fn pack_anew(&self, packs: &[(String, Vec<Packed>, usize)]) -> io::Result<Written> {
+        let (mut packer, mut stored) = (Packer::new(self), Vec::new());
+        for (name, keep, _) in packs {
+            let file = open_in(&self.packs.folder, name)?;
+            for packed in keep {
+                stored.resize(usize::try_from(packed.length).map_err(io::Error::other)?, 0);
+                file.read_exact_at(&mut stored, packed.at)?;
+                packer.add(packed.sha256, &stored)?;
+            }
+        }
+        packer.finish()
     }
 
     /// Drop what is remembered of folders that were not looked at for long.
@@ -118,7 +180,7 @@ impl Objects {
 
     /// Tells the space that it took.
     fn remove_file(&self, folder: &OwnedFd, name: &str) -> Result<u64, WorkspaceError> {
-        let bytes = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |status| u64::try_from(status.st_blocks).unwrap_or(0) * 512);
+        let bytes = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |status| space(&status));
         match unlinkat(folder, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(bytes),
             Err(errno) => Err(self.root.at("remove", name, errno)),
@@ -126,6 +188,6 @@ impl Objects {
     }
 }
 
-fn digest(name: &str) -> Option<Digest> {
-    format!("sha256:{name}").parse().ok()
+fn bytes(packed: &[Packed]) -> u64 {
+    packed.iter().map(|packed| packed.length).sum()
 }

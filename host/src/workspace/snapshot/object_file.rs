@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufReader, Read},
+    os::unix::fs::FileExt as _,
 };
 
 use crate::{
@@ -22,6 +23,9 @@ pub(super) const LEVEL: i32 = 1;
 /// Below this nothing is won: a file takes a block of the disk anyway.
 const SMALLEST: usize = 512;
 
+/// How much of a frame is read at once.
+const PIECE: usize = 64 << 10;
+
 /// Compresses contents one after the other.
 pub(super) struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
@@ -35,19 +39,54 @@ impl Encoder {
 
     /// How `content` is stored: compressed where that makes it smaller by an eighth.
     pub(super) fn encode(&mut self, content: &[u8]) -> io::Result<&[u8]> {
-        self.buffer.clear();
         if content.len() >= SMALLEST {
-            self.buffer.resize(zstd::zstd_safe::compress_bound(content.len()) + 1, ZSTD);
-            let (_, space) = self.buffer.split_at_mut(1);
-            let length = self.compressor.compress_to_buffer(content, space)?;
-            if length < content.len() - content.len() / 8 {
-                return Ok(self.buffer.get(..=length).unwrap_or_default());
+            let most = zstd::zstd_safe::compress_bound(content.len()) + 1;
+            if self.buffer.len() < most {
+                self.buffer.resize(most, 0);
             }
-            self.buffer.clear();
+            if let Some((how, space)) = self.buffer.split_first_mut() {
+                let length = self.compressor.compress_to_buffer(content, space)?;
+                if length < content.len() - content.len() / 8 {
+                    *how = ZSTD;
+                    return Ok(self.buffer.get(..=length).unwrap_or_default());
+                }
+            }
         }
+        self.buffer.clear();
         self.buffer.push(PLAIN);
         self.buffer.extend_from_slice(content);
         Ok(&self.buffer)
+    }
+}
+
+/// A part of a file, read from its first byte to its last, whoever else reads the file.
+pub(super) struct Section {
+    file: File,
+    at: u64,
+    end: u64,
+}
+
+impl Section {
+    pub(super) const fn new(file: File, at: u64, length: u64) -> Self {
+        Self { file, at, end: at.saturating_add(length) }
+    }
+
+    /// All of it, however long it is.
+    pub(super) const fn whole(file: File) -> Self {
+        Self::new(file, 0, u64::MAX)
+    }
+
+    fn left(&self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let most = self.left().min(space.len());
+        let length = self.file.read_at(space.get_mut(..most).unwrap_or_default(), self.at)?;
+        self.at = self.at.saturating_add(length as u64);
+        Ok(length)
     }
 }
 
@@ -68,20 +107,23 @@ pub(super) enum Length {
 }
 
 enum Source {
-    Plain(File),
-    Zstd(Box<zstd::Decoder<'static, BufReader<File>>>),
+    Plain(Section),
+    Zstd(Box<zstd::Decoder<'static, BufReader<Section>>>),
 }
 
 impl StoredContent {
-    /// What is stored in `file`, which should have the digest `sha256`.
-    pub(super) fn new(mut file: File, sha256: Digest, length: Length) -> io::Result<Self> {
+    /// What is stored in `section`, which should have the digest `sha256`.
+    pub(super) fn new(mut section: Section, sha256: Digest, length: Length) -> io::Result<Self> {
         let mut how = [0];
-        if file.read(&mut how)? == 0 {
+        if section.read(&mut how)? == 0 {
             return Err(wrong(sha256, "is empty"));
         }
         let source = match how {
-            [PLAIN] => Source::Plain(file),
-            [ZSTD] => Source::Zstd(Box::new(zstd::Decoder::new(file)?.single_frame())),
+            [PLAIN] => Source::Plain(section),
+            [ZSTD] => {
+                let frame = BufReader::with_capacity(section.left().clamp(1, PIECE), section);
+                Source::Zstd(Box::new(zstd::Decoder::with_buffer(frame)?.single_frame()))
+            }
             _ => return Err(wrong(sha256, "is stored in a way that this version does not know")),
         };
         let (left, is_exact) = match length {
@@ -93,7 +135,7 @@ impl StoredContent {
 
     /// A file as it is, checked while it is read in the same way.
     pub(in crate::workspace) fn plain(file: File, sha256: Digest, bytes: Bytes) -> Self {
-        Self { source: Source::Plain(file), digester: Some(Digester::default()), left: bytes.0, is_exact: true, sha256 }
+        Self { source: Source::Plain(Section::whole(file)), digester: Some(Digester::default()), left: bytes.0, is_exact: true, sha256 }
     }
 }
 
@@ -103,7 +145,7 @@ impl Read for StoredContent {
             return Ok(0);
         }
         let length = match &mut self.source {
-            Source::Plain(file) => file.read(space)?,
+            Source::Plain(section) => section.read(space)?,
             Source::Zstd(decoder) => decoder.read(space).map_err(|_| wrong(self.sha256, "is damaged"))?,
         };
         let read = space.get(..length).unwrap_or_default();

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! lock                    shared while something is stored, exclusive while something is removed
-//! content/ab/cdef…        a content, by the digits of its digest
+//! content/ab/cdef…        a content with a file of its own, by the digits of its digest
+//! packs/abcdef…           many small contents together, by the digest of their index
 //! trees/abcdef…           the document of a tree, by its digest
 //! memory/abcdef…          what the files of one folder held when they were read
 //! ```
@@ -11,15 +12,17 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
 };
 
 use rustix::{
-    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, mkdirat, openat, renameat, statat, unlinkat},
+    fs::{AtFlags, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, openat, renameat, statat, unlinkat},
     io::Errno,
 };
 
 use super::{
-    object_file::{Encoder, Length, StoredContent},
+    object_file::{Encoder, Length, Section, StoredContent},
+    packs::{Known, Packs},
     tree::{Snapshot, Tree},
 };
 use crate::{
@@ -30,6 +33,9 @@ use crate::{
 /// The folder of contents.
 pub(super) const CONTENT: &str = "content";
 
+/// The folder of packs.
+pub(super) const PACKS: &str = "packs";
+
 /// The folder of trees.
 pub(super) const TREES: &str = "trees";
 
@@ -39,11 +45,16 @@ pub(super) const MEMORY: &str = "memory";
 /// Bytes of the document of a tree.
 const TREE: Bytes = Bytes::mebi(512);
 
-/// Contents and trees, each stored once, under its digest. Any number of programs may use one folder at the same time.
+/// How often a content is looked for: somebody else may have stored it since, and removal may move it to another file at every turn.
+const TRIES: usize = 4;
+
+/// Contents and trees, each stored once, under its digest. Any number of programs may use one folder at the same time; what two of them store
+/// at the same moment may be there twice, until something is removed.
 #[derive(Debug)]
 pub struct Objects {
     pub(super) root: Root,
     pub(super) content: OwnedFd,
+    pub(super) packs: Packs,
     pub(super) trees: OwnedFd,
     pub(super) memory: OwnedFd,
 }
@@ -66,8 +77,8 @@ impl Objects {
             openat(root.folder(), name, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
         };
         let opened = |name: &str| folder(name).map_err(|errno| root.at("open", name, errno));
-        let (content, trees, memory) = (opened(CONTENT)?, opened(TREES)?, opened(MEMORY)?);
-        Ok(Self { root, content, trees, memory })
+        let (content, packs, trees, memory) = (opened(CONTENT)?, Packs::new(opened(PACKS)?), opened(TREES)?, opened(MEMORY)?);
+        Ok(Self { root, content, packs, trees, memory })
     }
 
     /// Begin to store. Waits while something is being removed.
@@ -85,20 +96,36 @@ impl Objects {
             Err(errno) => return Err(self.root.at("open", TREES, errno)),
         };
         let mut text = Vec::new();
-        let mut document = StoredContent::new(file, *digest, Length::AtMost(TREE)).map_err(|error| self.read_error(error))?;
+        let document = StoredContent::new(Section::whole(file), *digest, Length::AtMost(TREE));
+        let mut document = document.map_err(|error| self.read_error(error))?;
         document.read_to_end(&mut text).map_err(|error| self.read_error(error))?;
         Ok(Snapshot { digest: *digest, tree: Tree::parse(&text)? })
     }
 
     /// Read a content. Its end is reached only where it is as its digest says.
     pub fn content(&self, sha256: &Digest, bytes: Bytes) -> Result<StoredContent, WorkspaceError> {
-        let hex = sha256.hex();
-        let file = match open_in(&self.content, &place(&hex)) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Err(WorkspaceError::Content { sha256: *sha256, problem: "is not there" }),
-            Err(errno) => return Err(self.root.at("open", CONTENT, errno)),
-        };
-        StoredContent::new(file, *sha256, Length::Exactly(bytes)).map_err(|error| self.read_error(error))
+        for turn in 0..TRIES {
+            if turn > 0 {
+                self.look_at_packs()?;
+            }
+            if let Some(stored) = self.stored(sha256)? {
+                return StoredContent::new(stored, *sha256, Length::Exactly(bytes)).map_err(|error| self.read_error(error));
+            }
+        }
+        Err(WorkspaceError::Content { sha256: *sha256, problem: "is not there" })
+    }
+
+    /// Where a content is, as far as it is known what is in packs.
+    fn stored(&self, sha256: &Digest) -> Result<Option<Section>, WorkspaceError> {
+        let packed = self.packs.open(sha256).map_err(|errno| self.root.at("open", PACKS, errno))?;
+        if packed.is_some() {
+            return Ok(packed);
+        }
+        match open_in(&self.content, &place(sha256)) {
+            Ok(file) => Ok(Some(Section::whole(file))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.root.at("open", CONTENT, errno)),
+        }
     }
 
     /// Read a content of at most `cap` into memory.
@@ -111,9 +138,23 @@ impl Objects {
         Ok(content)
     }
 
-    /// Whether a content is there. A file of no bytes is what a power failure leaves of one.
-    pub(super) fn has(&self, hex: &str) -> bool {
-        statat(&self.content, place(hex), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|status| status.st_size > 0)
+    /// Whether a content has a file of its own. One of no bytes is what a power failure leaves of it.
+    pub(super) fn has_file(&self, sha256: &Digest) -> bool {
+        statat(&self.content, place(sha256), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|status| status.st_size > 0)
+    }
+
+    /// Put a content, as it is stored, into a file of its own. Tells the space that it takes.
+    pub(super) fn put(&self, sha256: &Digest, stored: &[u8]) -> io::Result<u64> {
+        let mut part = Part::create(&self.content)?;
+        part.file.write_all(stored)?;
+        let space = part.space()?;
+        part.put_as(&place(sha256))?;
+        Ok(space)
+    }
+
+    /// What is in packs by now.
+    pub(super) fn look_at_packs(&self) -> Result<Arc<Known>, WorkspaceError> {
+        self.packs.refresh().map_err(|error| self.root.io("read", PACKS, error))
     }
 
     pub(super) fn lock_file(&self) -> Result<File, WorkspaceError> {
@@ -128,19 +169,6 @@ impl Objects {
 }
 
 impl Writer<'_> {
-    /// Keep `content`, unless it is there already. Tells its digest.
-    pub(super) fn keep(&self, encoder: &mut Encoder, content: &[u8]) -> Result<Digest, WorkspaceError> {
-        let digest = Digest::of(content);
-        let hex = digest.hex();
-        if !self.objects.has(&hex) {
-            let stored = encoder.encode(content).map_err(|error| self.write_error(error))?;
-            let mut part = Part::create(&self.objects.content).map_err(|error| self.write_error(error))?;
-            part.file.write_all(stored).map_err(|error| self.write_error(error))?;
-            part.put_as(&place(&hex)).map_err(|error| self.write_error(error))?;
-        }
-        Ok(digest)
-    }
-
     /// Keep a tree, whose contents are all kept already. Tells what names it.
     pub fn keep_tree(&self, tree: &Tree) -> Result<Digest, WorkspaceError> {
         let text = tree.text();
@@ -176,19 +204,23 @@ impl<'f> Part<'f> {
         Ok(Self { file: file.into(), folder, name: Some(name) })
     }
 
+    /// The space that it takes.
+    pub(super) fn space(&self) -> io::Result<u64> {
+        Ok(space(&fstat(&self.file)?))
+    }
+
     /// Give it its name, in one step. Another one of that name has the same content.
     pub(super) fn put_as(mut self, place: &str) -> io::Result<()> {
         let Some(name) = &self.name else { return Ok(()) };
-        match renameat(self.folder, name, self.folder, place) {
-            Err(Errno::NOENT) => {
-                let folder = place.split('/').next().unwrap_or_default();
+        match (renameat(self.folder, name, self.folder, place), place.split_once('/')) {
+            (Err(Errno::NOENT), Some((folder, _))) => {
                 match mkdirat(self.folder, folder, Mode::RWXU) {
                     Ok(()) | Err(Errno::EXIST) => {}
                     Err(errno) => return Err(errno.into()),
                 }
                 renameat(self.folder, name, self.folder, place)?;
             }
-            answer => answer?,
+            (answer, _) => answer?,
         }
         self.name = None;
         Ok(())
@@ -203,10 +235,21 @@ impl Drop for Part<'_> {
     }
 }
 
-/// Where a content lies: its first two digits are a folder, so that no folder gets too many names.
-pub(super) fn place(hex: &str) -> String {
-    let (first, rest) = hex.split_at_checked(2).unwrap_or((hex, ""));
-    format!("{first}/{rest}")
+/// Where a content with a file of its own lies: its first two digits are a folder, so that no folder gets too many names.
+pub(super) fn place(sha256: &Digest) -> String {
+    let mut place = sha256.hex();
+    place.insert(2, '/');
+    place
+}
+
+/// The digest that a file is named by.
+pub(super) fn digest(name: &str) -> Option<Digest> {
+    format!("sha256:{name}").parse().ok()
+}
+
+/// The space that a file takes.
+pub(super) fn space(status: &Stat) -> u64 {
+    u64::try_from(status.st_blocks).unwrap_or(0) * 512
 }
 
 /// The path of what is remembered of a folder.
@@ -214,6 +257,6 @@ pub(super) fn memory_path(hex: &str) -> Result<RelativePath, WorkspaceError> {
     format!("{MEMORY}/{hex}").parse()
 }
 
-fn open_in(folder: &OwnedFd, place: &str) -> Result<File, Errno> {
+pub(super) fn open_in(folder: &OwnedFd, place: &str) -> Result<File, Errno> {
     openat(folder, place, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map(File::from)
 }

@@ -68,7 +68,7 @@ impl Objects {
             restored.removed += remove_selected(folder, tree, &folders, selection)?;
         }
         let tool = || Ok(vec![0; PIECE]);
-        let written = in_threads(tree.entries(), tool, |piece, entry| self.put(folder, entry, piece))?;
+        let written = in_threads(tree.entries(), tool, |piece, entry| self.write(folder, entry, piece), |_| Ok(()))?;
         restored.written = written.into_iter().filter(|(_, written)| *written).count();
         Ok(restored)
     }
@@ -82,7 +82,7 @@ impl Objects {
     }
 
     /// Write what an entry says, unless it is there. Tells whether it was written.
-    fn put(&self, folder: &Root, entry: &Entry, piece: &mut [u8]) -> Result<bool, WorkspaceError> {
+    fn write(&self, folder: &Root, entry: &Entry, piece: &mut [u8]) -> Result<bool, WorkspaceError> {
         match &entry.node {
             Node::Folder => Ok(false),
             Node::Link(target) => {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek as _, Write as _},
+    io::{self, Seek as _, Write as _},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,17 +10,22 @@ use std::{
     thread,
 };
 
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, read},
+};
+
 use super::{
     memory::{Known, Memory},
-    object_file::{Encoder, LEVEL, PLAIN, ZSTD},
-    objects::{Part, Writer, memory_path, place},
+    objects::{Part, Writer, memory_path},
     stamp::{self, FIELDS, Stamp},
+    storing::{Storage, Store, digest_into},
     tree::{Entry, Node, Snapshot, Tree},
 };
 use crate::{
-    names::{Bytes, Digest, Digester},
+    names::{Bytes, Digest},
     workspace::{
-        HardLinks, Other, Root, Selection, WorkspaceError,
+        Other, Root, Selection, WorkspaceError,
         walk::{Found, What, walk},
     },
 };
@@ -29,10 +34,10 @@ use crate::{
 pub(super) const THREADS: usize = 2;
 
 /// Files up to here are read as a whole, so that what is stored already is not compressed again.
-const WHOLE: u64 = 8 << 20;
+const WHOLE: usize = 8 << 20;
 
-/// How much of a larger file is read at once, and how much of it tells whether compressing helps.
-const PIECE: usize = 1 << 20;
+/// How much is read at once of a file that does not say how long it is.
+const PAGE: usize = 4 << 10;
 
 /// A snapshot that was taken.
 #[derive(Debug)]
@@ -70,7 +75,7 @@ impl Writer<'_> {
         let walked = walk(folder, selection)?;
         let memory_place = memory_path(&identity(folder)?.hex())?;
         let memory = Memory::read(&self.objects.root, &memory_place);
-        let seen = see_all(folder, &walked.found, &memory, Some(self))?;
+        let seen = see_all(folder, &walked.found, &memory, Some(&Storage::new(self)?))?;
         let read = seen.iter().flatten().filter(|seen| seen.was_read).count();
         if read > 0 {
             let all = walked.found.iter().zip(&seen);
@@ -99,30 +104,6 @@ impl Writer<'_> {
         };
         write().map_err(|error| self.write_error(error))
     }
-
-    /// Keep a file that is too large for the memory.
-    fn keep_large(&self, encoder: &mut Encoder, file: &mut File, piece: &mut Vec<u8>) -> io::Result<(Digest, Bytes)> {
-        piece.clear();
-        file.rewind()?;
-        Read::take(&mut *file, PIECE as u64).read_to_end(piece)?;
-        let helps = encoder.encode(piece)?.first() == Some(&ZSTD);
-        file.rewind()?;
-        let mut part = Part::create(&self.objects.content)?;
-        part.file.write_all(&[if helps { ZSTD } else { PLAIN }])?;
-        let (digest, bytes) = if helps {
-            let mut frame = zstd::Encoder::new(&part.file, LEVEL)?;
-            let read = digest_into(file, &mut frame, piece)?;
-            frame.finish()?;
-            read
-        } else {
-            digest_into(file, &mut &part.file, piece)?
-        };
-        let hex = digest.hex();
-        if !self.objects.has(&hex) {
-            part.put_as(&place(&hex))?;
-        }
-        Ok((digest, bytes))
-    }
 }
 
 /// Which folder it is: the same one under another name has the same files.
@@ -147,10 +128,10 @@ fn tree(found: Vec<Found>, seen: &[Option<Seen>]) -> Tree {
 }
 
 /// What every file holds, `None` for what is none, or is gone by now.
-fn see_all(folder: &Root, found: &[Found], memory: &Memory, writer: Option<&Writer<'_>>) -> Result<Vec<Option<Seen>>, WorkspaceError> {
+fn see_all(folder: &Root, found: &[Found], memory: &Memory, storage: Option<&Storage<'_>>) -> Result<Vec<Option<Seen>>, WorkspaceError> {
     let mut all: Vec<Option<Seen>> = Vec::new();
     all.resize_with(found.len(), || None);
-    let pieces = in_threads(found, || Eyes::new(folder, memory, writer), Eyes::see)?;
+    let pieces = in_threads(found, || Eyes::new(folder, memory, storage), Eyes::see, Eyes::close)?;
     for (at, seen) in pieces {
         if let Some(place) = all.get_mut(at) {
             *place = seen;
@@ -159,11 +140,13 @@ fn see_all(folder: &Root, found: &[Found], memory: &Memory, writer: Option<&Writ
     Ok(all)
 }
 
-/// Do `work` for every item, in some order, by [`THREADS`] that each have a `tool` of their own. Stops at the first error.
+/// Do `work` for every item, in some order, by [`THREADS`] that each have a `tool` of their own, and come to an `end` with it. Stops at the
+/// first error.
 pub(super) fn in_threads<I: Sync, T, O: Send>(
     items: &[I],
     tool: impl Fn() -> Result<T, WorkspaceError> + Sync,
     work: impl Fn(&mut T, &I) -> Result<O, WorkspaceError> + Sync,
+    end: impl Fn(T) -> Result<(), WorkspaceError> + Sync,
 ) -> Result<Vec<(usize, O)>, WorkspaceError> {
     let next = AtomicUsize::new(0);
     let failed: Mutex<Option<WorkspaceError>> = Mutex::new(None);
@@ -177,7 +160,7 @@ pub(super) fn in_threads<I: Sync, T, O: Send>(
             } {
                 done.push((at, work(&mut tool, item)?));
             }
-            Ok(())
+            end(tool)
         };
         if let Err(error) = worker() {
             next.store(items.len(), Ordering::Relaxed);
@@ -210,82 +193,70 @@ pub(super) fn in_threads<I: Sync, T, O: Send>(
 struct Eyes<'a> {
     folder: &'a Root,
     memory: &'a Memory,
-    writer: Option<&'a Writer<'a>>,
-    encoder: Encoder,
+    store: Option<Store<'a>>,
     content: Vec<u8>,
 }
 
 impl<'a> Eyes<'a> {
-    fn new(folder: &'a Root, memory: &'a Memory, writer: Option<&'a Writer<'a>>) -> Result<Self, WorkspaceError> {
-        let encoder = Encoder::new().map_err(|error| folder.io("read", ".", error))?;
-        Ok(Self { folder, memory, writer, encoder, content: Vec::new() })
+    fn new(folder: &'a Root, memory: &'a Memory, storage: Option<&'a Storage<'a>>) -> Result<Self, WorkspaceError> {
+        Ok(Self { folder, memory, store: storage.map(Store::new).transpose()?, content: Vec::new() })
     }
 
     fn see(&mut self, found: &Found) -> Result<Option<Seen>, WorkspaceError> {
         let What::File(listed) = &found.what else { return Ok(None) };
-        let kept = |digest: &Digest| self.writer.is_none_or(|writer| writer.objects.has(&digest.hex()));
+        let kept = |digest: &Digest| self.store.as_ref().is_none_or(|store| store.has(digest));
         if let Some(sha256) = self.memory.get(&found.path, listed).filter(kept) {
             let (executable, bytes) = (listed.is_executable(), Bytes(listed.size()));
             return Ok(Some(Seen { executable, bytes, sha256, settled: Some(listed.fields), was_read: false }));
         }
-        let mut file = match self.folder.open_file(&found.path, HardLinks::Take) {
-            Ok(file) => file,
+        let now = stamp::now();
+        let (mut file, before) = match self.folder.open_to_read(&found.path) {
+            Ok((file, status)) => (file, Stamp::of(&status)),
             // Something else stands there by now, or nothing.
             Err(error) if error.is_not_found() => return Ok(None),
             Err(WorkspaceError::Link { .. } | WorkspaceError::NotRegular { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let failed = |cause: io::Error| self.folder.io("read", &found.path.to_string(), cause);
-        let now = stamp::now();
-        let before = stamp_of(&file).map_err(failed)?;
         let (sha256, bytes) = self.content(&mut file, before.size()).map_err(failed)?;
-        let after = stamp_of(&file).map_err(failed)?;
+        let after = Stamp::of(&rustix::fs::fstat(&file).map_err(|errno| failed(errno.into()))?);
         let settled = (before.fields == after.fields && after.is_settled(now)).then_some(after.fields);
         Ok(Some(Seen { executable: after.is_executable(), bytes, sha256, settled, was_read: true }))
     }
 
     fn content(&mut self, file: &mut File, size: u64) -> io::Result<(Digest, Bytes)> {
-        self.content.clear();
-        if size <= WHOLE {
-            // Also where the file says that it has no bytes, as those below `/proc` do.
-            file.take(WHOLE + 1).read_to_end(&mut self.content)?;
-            if self.content.len() as u64 <= WHOLE {
-                let bytes = Bytes(self.content.len() as u64);
-                let digest = match self.writer {
-                    Some(writer) => writer.keep(&mut self.encoder, &self.content).map_err(io::Error::other)?,
-                    None => Digest::of(&self.content),
-                };
-                return Ok((digest, bytes));
-            }
+        if let Some(content) = read_whole(file, size, &mut self.content)? {
+            let digest = match &mut self.store {
+                Some(store) => store.keep(content).map_err(io::Error::other)?,
+                None => Digest::of(content),
+            };
+            return Ok((digest, Bytes(content.len() as u64)));
         }
-        let Some(writer) = self.writer else {
-            file.rewind()?;
-            return digest_into(file, &mut io::sink(), &mut self.content);
-        };
-        writer.keep_large(&mut self.encoder, file, &mut self.content)
+        if let Some(store) = &mut self.store {
+            return store.keep_large(file, &mut self.content);
+        }
+        file.rewind()?;
+        digest_into(file, &mut io::sink(), &mut self.content)
+    }
+
+    fn close(self) -> Result<(), WorkspaceError> {
+        self.store.map_or(Ok(()), Store::finish)
     }
 }
 
-fn stamp_of(file: &File) -> io::Result<Stamp> {
-    Ok(Stamp::of(&rustix::fs::fstat(file)?))
-}
-
-/// Move everything from `source` to `target`, and measure it.
-fn digest_into(source: &mut File, target: &mut impl io::Write, piece: &mut Vec<u8>) -> io::Result<(Digest, Bytes)> {
-    piece.resize(PIECE, 0);
-    let (mut digester, mut bytes) = (Digester::default(), 0_u64);
-    loop {
-        let length = match source.read(piece) {
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let read = piece.get(..length).unwrap_or_default();
-        if read.is_empty() {
-            return Ok((digester.finish(), Bytes(bytes)));
+/// What is in a file of at most [`WHOLE`] that says that it has so many bytes. Those below `/proc` say that they have none.
+fn read_whole<'c>(file: &File, size: u64, content: &'c mut Vec<u8>) -> io::Result<Option<&'c [u8]>> {
+    content.clear();
+    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= WHOLE) else { return Ok(None) };
+    // With room for more, so that the last read is the one that finds the end.
+    content.reserve(size + PAGE);
+    while content.len() <= WHOLE {
+        content.reserve(1);
+        match read(file, spare_capacity(content)) {
+            Ok(0) => return Ok(Some(content)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
         }
-        bytes = bytes.saturating_add(read.len() as u64);
-        digester.update(read);
-        target.write_all(read)?;
     }
+    Ok(None)
 }
