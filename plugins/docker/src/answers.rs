@@ -8,6 +8,7 @@ use serde_json::Value;
 /// What the daemon says of itself.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
+#[allow(clippy::struct_excessive_bools, reason = "as many as the daemon says")]
 pub(crate) struct Info {
     #[serde(deserialize_with = "or_default")]
     pub(crate) server_version: String,
