@@ -1,6 +1,6 @@
 //! Several commands, and several sessions, at the same time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use worldflux::{
     config::RunOverrides,
@@ -37,6 +37,29 @@ async fn commands_of_one_session_run_at_the_same_time_where_the_runtime_can() {
     let manifest = session.close().await.unwrap();
     assert_eq!(manifest.executions.len(), 27);
     assert!(manifest.executions.iter().zip(0..).all(|(execution, number)| execution.index == number));
+}
+
+/// Other commands begin and end between the end of a command and the answer of the plugin that started it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_has_ended_before_its_start_is_answered_is_told_like_any_other() {
+    let place = Place::new();
+    let plugin = guest("rogue");
+    let (status, said) = place.types(&["plugin", "add", plugin.to_str().unwrap(), "--command"]);
+    assert_eq!(status, 0, "{said}");
+    place.write("worldflux.toml", "[environment.rogue]\nstart = 'late'\n");
+    let overrides = RunOverrides { runtime: Some("rogue".into()), ..RunOverrides::default() };
+    let session = place.host().open_session(place.settings_with(&overrides), fresh()).await.unwrap();
+    let mut running = Vec::new();
+    for number in 0..4 {
+        let session = session.clone();
+        running.push(tokio::spawn(async move { (number, session.run(sh(&format!("echo {number}"))).await) }));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    for run in running {
+        let (number, ended) = run.await.unwrap();
+        assert_eq!(text(&ended.unwrap().stdout), format!("{number}\n"));
+    }
+    session.close().await.unwrap();
 }
 
 /// F126, X22, X82

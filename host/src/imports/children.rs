@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use super::{
+    call::CommandLaunch,
     network::{Outlet, Proxies},
     usage::{Alive, Usage},
 };
@@ -18,8 +19,16 @@ use crate::{
     sandbox::{Child, Exit, Launcher, SpawnError, StartOptions},
 };
 
-/// The processes that outlive the call that started them; those that live hold their right to.
-type Table = BTreeMap<ProcessHandle, (Arc<Child>, Option<Alive>)>;
+/// The processes that outlive the call that started them.
+type Table = BTreeMap<ProcessHandle, Launched>;
+
+struct Launched {
+    child: Arc<Child>,
+    /// Its right to live, while it does.
+    alive: Option<Alive>,
+    /// The start that it is part of. Until that is over, its plugin may name it, however soon it ended.
+    start: Weak<CommandLaunch>,
+}
 
 /// The processes that the host started for one run and owns, and what the run has used up. Dropping it ends those that are left.
 pub struct Children {
@@ -70,35 +79,38 @@ impl Children {
         Ok(Running { child, _alive: alive })
     }
 
-    /// Start a process that outlives the call that started it.
+    /// Start a process that outlives the call that started it; `start` is the command that this call is to start, if it is one for that.
     pub(super) async fn launch(
         &self,
         permit: Permit<StartProcess>,
         options: StartOptions,
         outlet: &Outlet,
+        start: Option<&Arc<CommandLaunch>>,
     ) -> Result<ProcessHandle, Failure> {
-        let alive = self.admit()?;
+        let alive = Some(self.admit()?);
         let handle = ProcessHandle::numbered(self.started.fetch_add(1, Ordering::Relaxed) + 1);
-        let child = self.spawn(permit, options, outlet).await?;
-        self.table().insert(handle.clone(), (Arc::new(child), Some(alive)));
+        let child = Arc::new(self.spawn(permit, options, outlet).await?);
+        self.table().insert(handle.clone(), Launched { child, alive, start: start.map(Arc::downgrade).unwrap_or_default() });
         Ok(handle)
     }
 
     /// The process behind a handle of this run.
     #[must_use]
     pub fn get(&self, handle: &ProcessHandle) -> Option<Arc<Child>> {
-        self.table().get(handle).map(|(child, _)| child.clone())
+        self.table().get(handle).map(|launched| launched.child.clone())
     }
 
-    /// Forget those that have ended and that nobody holds.
+    /// Forget those that have ended and that nobody holds or can still ask for.
     pub fn forget_ended(&self) {
-        self.table().retain(|_, (child, _)| Arc::strong_count(child) > 1 || child.exit().is_none());
+        self.table().retain(|_, Launched { child, start, .. }| {
+            Arc::strong_count(child) > 1 || start.strong_count() > 0 || child.exit().is_none()
+        });
     }
 
     /// End what is left, by force.
     pub fn kill_all(&self) {
-        for (child, _) in self.table().values() {
-            child.kill();
+        for launched in self.table().values() {
+            launched.child.kill();
         }
     }
 
@@ -120,7 +132,7 @@ impl Children {
     /// The right to start one more.
     fn admit(&self) -> Result<Alive, Failure> {
         // Those that have ended make room; nobody told them to.
-        for (child, alive) in self.table().values_mut() {
+        for Launched { child, alive, .. } in self.table().values_mut() {
             if alive.is_some() && child.exit().is_some() {
                 *alive = None;
             }

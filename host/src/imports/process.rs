@@ -80,7 +80,7 @@ impl ProcessContext {
             let message = format!("a program can be launched in `build-env` and `start` only, not in `{export}`");
             Err(Failure::new(Cause::Conflict, message).into())
         };
-        let effect = async |permit: Permit<_>, options| self.call.children.launch(permit, options, &self.outlet("")).await;
+        let effect = async |permit: Permit<_>, options| self.launch(permit, options, "").await;
         self.pass("process.launch", action, decision, effect, |handle| json!({ "process": handle })).await
     }
 
@@ -132,9 +132,13 @@ impl ProcessContext {
             let Some(options) = options else {
                 return Err(Failure::new(Cause::Conflict, "the command was launched already in this `start`"));
             };
-            self.call.children.launch(permit, options, &self.outlet(NETWORK)).await
+            self.launch(permit, options, NETWORK).await
         };
         self.gate.pass("process.launch-command", action, decision, effect, |handle| json!({ "process": handle })).await
+    }
+
+    async fn launch(&self, permit: Permit<StartProcess>, options: StartOptions, cure: &'static str) -> Result<ProcessHandle, Failure> {
+        self.call.children.launch(permit, options, &self.outlet(cure), self.call.command.as_ref()).await
     }
 
     fn command(&self, ask: &wit::LaunchOptions) -> Result<CommandRequest, Failure> {

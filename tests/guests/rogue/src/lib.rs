@@ -112,7 +112,7 @@ impl Guest for Rogue {
             version: "0.1.0".into(),
             summary: "does what a plugin must not do, one thing at a time".into(),
             settings_schema: r#"{"type":"object","additionalProperties":{"type":"string"}}"#.into(),
-            features: Features::STREAMS,
+            features: Features::STREAMS | Features::CONCURRENT,
             paths: PathMapping::HostPaths,
             details: vec![],
         };
@@ -164,6 +164,9 @@ impl Guest for Rogue {
         if behaviour == "twice" {
             let second = processes::report("launch-command", process::launch_command(&options));
             log::write(Level::Info, &second, &[]);
+        }
+        if behaviour == "late" {
+            resources::until_ended(&first);
         }
         Ok(Started::HostProcess(first))
     }

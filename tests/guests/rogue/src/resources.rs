@@ -9,7 +9,10 @@ use std::{
 
 use crate::wit::{
     wasi::clocks::monotonic_clock,
-    worldflux::runtime::log::{self, Level, Progress},
+    worldflux::runtime::{
+        log::{self, Level, Progress},
+        process::{self, ProcessState},
+    },
 };
 
 /// 100 MB, in pieces of 1 MiB.
@@ -76,6 +79,14 @@ pub fn handles() -> String {
 pub fn sleep(seconds: &str) -> String {
     std::thread::sleep(Duration::from_secs(seconds.parse().unwrap_or(3600)));
     "ok: slept".into()
+}
+
+/// Waits until a process has ended, and a while longer.
+pub fn until_ended(process: &str) {
+    while matches!(process::observe(process), Ok(ProcessState::Running)) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(500));
 }
 
 /// Waits for what is there already, ten million times.
