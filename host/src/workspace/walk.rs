@@ -7,7 +7,10 @@ use std::{
         unix::ffi::{OsStrExt as _, OsStringExt as _},
     },
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rustix::{
@@ -18,7 +21,7 @@ use rustix::{
 use super::{
     RelativePath, Root, Selection, WorkspaceError,
     select::{FolderRules, child},
-    snapshot::Stamp,
+    snapshot::{Stamp, in_threads},
 };
 
 /// Something that is taken.
@@ -71,28 +74,41 @@ struct Pending {
     rules: Option<Arc<FolderRules>>,
 }
 
-/// Walk through `root`. A name that goes away meanwhile was never there.
+/// Walk through `root`, one level after the other. A name that goes away meanwhile was never there.
 pub(super) fn walk(root: &Root, selection: &Selection) -> Result<Walked, WorkspaceError> {
-    let mut walk = Walk { root, selection, seen: 0, walked: Walked::default(), pending: vec![] };
-    walk.pending.push(Pending { path: None, level: 0, rules: None });
-    while let Some(folder) = walk.pending.pop() {
-        walk.folder(&folder)?;
+    let seen = AtomicUsize::new(0);
+    let mut walked = Walked::default();
+    let mut level = vec![Pending { path: None, level: 0, rules: None }];
+    while !level.is_empty() {
+        let list = |(): &mut (), folder: &Pending| {
+            let mut list = List { root, selection, seen: &seen, walked: Walked::default(), pending: vec![] };
+            list.folder(folder)?;
+            Ok((list.walked, list.pending))
+        };
+        let lists = in_threads(&level, || Ok(()), list, Ok)?;
+        level = Vec::new();
+        for (_, (more, pending)) in lists {
+            walked.found.extend(more.found);
+            walked.others.extend(more.others);
+            level.extend(pending);
+        }
     }
-    let mut walked = walk.walked;
     keep_empty_folders(&mut walked.found);
     walked.others.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walked)
 }
 
-struct Walk<'a> {
+/// What is in one folder.
+struct List<'a> {
     root: &'a Root,
     selection: &'a Selection,
-    seen: usize,
+    /// How many names were seen, those of other folders included.
+    seen: &'a AtomicUsize,
     walked: Walked,
     pending: Vec<Pending>,
 }
 
-impl Walk<'_> {
+impl List<'_> {
     fn folder(&mut self, folder: &Pending) -> Result<(), WorkspaceError> {
         let path = folder.path.as_ref();
         let opened = match path.map(|path| self.root.open_dir(path)).transpose() {
@@ -114,8 +130,7 @@ impl Walk<'_> {
             if name == "." || name == ".." {
                 continue;
             }
-            self.seen += 1;
-            if self.seen > self.selection.limits.entries {
+            if self.seen.fetch_add(1, Ordering::Relaxed) >= self.selection.limits.entries {
                 return Err(self.root.too_many("files and folders", self.selection.limits.entries));
             }
             let path = child(path, name)?;

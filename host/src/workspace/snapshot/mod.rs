@@ -37,4 +37,5 @@ pub(super) use restore::pour;
 pub use restore::{Leftovers, Restored};
 pub(super) use stamp::Stamp;
 pub use take::Taken;
+pub(super) use take::in_threads;
 pub use tree::{Entry, Node, Snapshot, Tree};

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// Threads that read and compress. More than two slow down the command that runs meanwhile.
+/// Threads that list, read and compress. More than two slow down the command that runs meanwhile.
 pub(super) const THREADS: usize = 2;
 
 /// Files up to here are read as a whole, so that what is stored already is not compressed again.
@@ -142,7 +142,7 @@ fn see_all(folder: &Root, found: &[Found], memory: &Memory, storage: Option<&Sto
 
 /// Do `work` for every item, in some order, by [`THREADS`] that each have a `tool` of their own, and come to an `end` with it. Stops at the
 /// first error.
-pub(super) fn in_threads<I: Sync, T, O: Send>(
+pub(in crate::workspace) fn in_threads<I: Sync, T, O: Send>(
     items: &[I],
     tool: impl Fn() -> Result<T, WorkspaceError> + Sync,
     work: impl Fn(&mut T, &I) -> Result<O, WorkspaceError> + Sync,

@@ -38,9 +38,9 @@ impl Place {
         place
     }
 
-    /// Leave only every fifth file.
-    pub(super) fn thin_out(&self, files: usize) {
-        for number in (0..files).filter(|number| number % 5 != 0) {
+    /// Leave so many of every five files.
+    pub(super) fn thin_out(&self, files: usize, leave: usize) {
+        for number in (0..files).filter(|number| number % 5 >= leave) {
             fs::remove_file(self.path(&format!("{}/{number}", number % 7))).unwrap();
         }
     }
@@ -114,6 +114,20 @@ fn many_small_files_are_kept_in_few_and_come_back() {
     assert_eq!(fs::read(place.path("3/3")).unwrap(), noise(3, 3_000));
     assert_eq!(fs::read(place.path("0/502")).unwrap(), "text ".repeat(1_000).as_bytes());
     assert_eq!(place.take().snapshot, before);
+}
+
+#[test]
+fn what_many_files_of_one_snapshot_hold_is_packed_once() {
+    let place = Place::new();
+    for number in 0..900 {
+        place.write(&number.to_string(), noise(number % 300, 1_000));
+    }
+    place.take();
+    let in_pack = |path: &PathBuf| {
+        let name = format!("sha256:{}", path.file_name().unwrap().to_str().unwrap()).parse().unwrap();
+        read_index(&fs::File::open(path).unwrap(), &name).unwrap().unwrap().len()
+    };
+    assert_eq!(place.packs().iter().map(in_pack).sum::<usize>() + place.kept().len(), 300);
 }
 
 #[test]
