@@ -102,9 +102,8 @@ impl Children {
 
     /// Forget those that have ended and that nobody holds or can still ask for.
     pub fn forget_ended(&self) {
-        self.table().retain(|_, Launched { child, start, .. }| {
-            Arc::strong_count(child) > 1 || start.strong_count() > 0 || child.exit().is_none()
-        });
+        self.table()
+            .retain(|_, Launched { child, start, .. }| Arc::strong_count(child) > 1 || start.strong_count() > 0 || child.exit().is_none());
     }
 
     /// End what is left, by force.
