@@ -1,14 +1,15 @@
 //! Sends many requests, and leaves them when its call is over.
 
 use std::{
-    sync::{Arc, Mutex},
+    net::SocketAddr,
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use worldflux::{
-    egress::{self, Client, Dialer, EgressError, Outbound},
+    egress::{self, Answer, Client, Dialer, EgressError, Outbound, RequestBody},
     names::Digest,
     policy::{self, Limits, Rate, WantedRequest},
 };
@@ -106,27 +107,39 @@ fn inside_an_environment_with_a_proxy() {
 }
 
 /// A client that finds `allowed.test` at this server, and one request of a plugin over it.
-struct Sender(Client);
+pub(crate) struct Sender(Client);
 
 impl Sender {
-    fn new(origin: &Origin) -> Self {
-        let endpoints = toml::from_str(&format!("'allowed.test:80' = {{ at = '{}' }}", origin.address)).unwrap();
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let endpoints = toml::from_str(&format!("'allowed.test:80' = {{ at = '{address}' }}")).unwrap();
         Self(Client::new(Dialer::new(endpoints)))
     }
 
     async fn send(&self, plugin: &str) -> Result<String, EgressError> {
-        let wanted = WantedRequest { scheme: "http", authority: "allowed.test", method: "GET", path: "/" };
-        let permit = policy::send_request(&rogue_rights(), &wanted).unwrap();
-        let request = Outbound::new(permit, http::Request::new(egress::empty()), *self.0.limits())?;
-        let body = self.0.send(Digest::of(plugin.as_bytes()), request).await?.into_body();
-        Ok(String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap())
+        text_of(self.answer(plugin, "GET", http::Request::new(egress::empty())).await?.into_body()).await
     }
+
+    /// The answer, of whose body nothing was asked for yet.
+    pub(crate) async fn answer(
+        &self,
+        plugin: &str,
+        method: &str,
+        request: http::Request<RequestBody>,
+    ) -> Result<http::Response<Answer>, EgressError> {
+        let wanted = WantedRequest { scheme: "http", authority: "allowed.test", method, path: "/" };
+        let permit = policy::send_request(&rogue_rights(), &wanted).unwrap();
+        self.0.send(Digest::of(plugin.as_bytes()), Outbound::new(permit, request, *self.0.limits())?).await
+    }
+}
+
+pub(crate) async fn text_of(body: Answer) -> Result<String, EgressError> {
+    Ok(String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap())
 }
 
 #[test]
 fn no_connection_of_one_plugin_is_used_for_another() {
     let origin = Origin::hello();
-    let sender = Sender::new(&origin);
+    let sender = Sender::new(origin.address);
     run(async {
         for plugin in ["one", "two", "one", "two", "one"] {
             assert_eq!(sender.send(plugin).await.unwrap(), "hello");
@@ -145,7 +158,7 @@ fn a_connection_that_the_server_closed_meanwhile_is_replaced() {
         *counted.lock().unwrap() += 1;
         Err(std::io::Error::other("enough"))
     });
-    let sender = Sender::new(&origin);
+    let sender = Sender::new(origin.address);
     run(async {
         for round in 1..=5 {
             assert_eq!(sender.send("one").await.unwrap(), "hello");
@@ -153,6 +166,48 @@ fn a_connection_that_the_server_closed_meanwhile_is_replaced() {
         }
     });
     assert_eq!((origin.seen().len(), origin.connections()), (5, 5));
+}
+
+#[test]
+fn an_answer_that_is_given_up_in_the_middle_closes_its_connection() {
+    let origin = Origin::start(|_, stream| text(stream, "200 OK", &"x".repeat(8 << 20)));
+    let sender = Sender::new(origin.address);
+    run(async {
+        for _ in 0..3 {
+            let mut body = sender.answer("one", "GET", http::Request::new(egress::empty())).await.unwrap().into_body();
+            assert!(body.frame().await.unwrap().unwrap().is_data());
+        }
+        assert_eq!(sender.0.waiting(), 0);
+    });
+    assert_eq!(origin.seen().into_iter().map(|seen| seen.connection).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn an_answer_that_comes_in_pieces_is_handed_on_piece_by_piece_and_gives_its_connection_back() {
+    let (next, asked) = mpsc::channel();
+    let asked = Mutex::new(asked);
+    let origin = Origin::start(move |_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+        for piece in ["one", "two", "six"] {
+            stream.write_all(format!("3\r\n{piece}\r\n").as_bytes())?;
+            stream.flush()?;
+            // The next one only when this one has arrived.
+            asked.lock().unwrap().recv().unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n")
+    });
+    let sender = Sender::new(origin.address);
+    run(async {
+        for _ in 0..3 {
+            let mut body = sender.answer("one", "GET", http::Request::new(egress::empty())).await.unwrap().into_body();
+            for piece in ["one", "two", "six"] {
+                assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
+                next.send(()).unwrap();
+            }
+            assert!(body.frame().await.is_none());
+        }
+    });
+    assert_eq!((origin.seen().len(), origin.connections()), (3, 1));
 }
 
 #[test]

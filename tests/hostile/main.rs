@@ -39,6 +39,7 @@ mod http_headers;
 mod http_names;
 mod http_rpc;
 mod http_runs;
+mod http_uploads;
 mod network;
 mod process;
 mod quota;

@@ -91,7 +91,7 @@ mod tests {
         add("at = '127.0.0.1:1'\nprivate = ['10.0.0.0/8']");
         let both = add("ca = '/ca.pem'\nat = '127.0.0.1:2'\nprivate = ['10.0.0.0/8', 'fd00::/8']");
         assert_eq!(both, endpoint("at = '127.0.0.1:2'\nprivate = ['10.0.0.0/8', 'fd00::/8']\nca = '/ca.pem'"));
-        assert_eq!(EndpointFile::load(&config).unwrap().endpoints().find(&name.host, name.port), Some(&both));
+        assert_eq!(EndpointFile::load(&config).unwrap().endpoints().find(&name), Some(&both));
         assert_eq!(fs::metadata(config.join(FILE.name)).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(EndpointFile::change(&config, |file| file.remove(&name)).unwrap());
         assert!(!EndpointFile::change(&config, |file| file.remove(&name)).unwrap());

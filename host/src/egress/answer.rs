@@ -15,8 +15,9 @@ use super::{
     error::{EgressError, Wait},
     headers::fits,
     limits::HttpLimits,
+    link::Link,
     outgoing::Upload,
-    pool::{Key, Link, Pool},
+    pool::{Key, Pool},
 };
 use crate::policy::EndpointName;
 
@@ -25,39 +26,30 @@ use crate::policy::EndpointName;
 pub struct Answer {
     inner: Incoming,
     received: u64,
-    limits: HttpLimits,
     begin: Instant,
-    /// When the next byte has to be there: armed while one is waited for.
-    next_byte: Option<Pin<Box<Sleep>>>,
-    whole: Pin<Box<Sleep>>,
+    /// Until when the next byte has to be there, and all.
+    clock: Option<Pin<Box<Sleep>>>,
+    /// Whether a next byte is waited for, since when the clock counts.
+    is_awaited: bool,
     upload: Arc<Upload>,
-    link: Option<(Key, Link)>,
-    /// Whether the connection can be used for another request afterwards.
+    link: Option<Link>,
+    /// Where the connection can be used for another request afterwards.
     pool: Weak<Pool>,
+    key: Key,
     is_over: bool,
-    name: EndpointName,
 }
 
 impl Answer {
-    pub(super) fn new(
-        inner: Incoming,
-        key: Key,
-        link: Link,
-        pool: &Arc<Pool>,
-        upload: Arc<Upload>,
-        begin: Instant,
-        limits: HttpLimits,
-    ) -> Self {
+    pub(super) fn new(inner: Incoming, key: Key, link: Link, pool: &Arc<Pool>, upload: Arc<Upload>, begin: Instant) -> Self {
         let mut answer = Self {
             received: 0,
-            limits,
             begin,
-            next_byte: None,
-            whole: Box::pin(sleep_until(begin + limits.whole)),
+            clock: None,
+            is_awaited: false,
             upload,
-            name: key.name.clone(),
-            link: Some((key, link)),
+            link: Some(link),
             pool: Arc::downgrade(pool),
+            key,
             is_over: false,
             inner,
         };
@@ -68,44 +60,59 @@ impl Answer {
     }
 
     fn received(&mut self, frame: Frame<Buffer>) -> Result<Frame<Buffer>, EgressError> {
-        self.next_byte = None;
+        self.is_awaited = false;
+        let limits = &self.upload.limits;
         if let Some(data) = frame.data_ref() {
             self.received = self.received.saturating_add(data.len() as u64);
-            if self.received > self.limits.response_body.0 {
-                return Err(EgressError::ResponseBody { host: self.name.clone(), most: self.limits.response_body, announced: None });
+            if self.received > limits.response_body.0 {
+                return Err(EgressError::ResponseBody { host: self.key.name.clone(), most: limits.response_body, announced: None });
             }
             let seconds = self.begin.elapsed().as_secs();
-            if seconds >= self.limits.slow_after.as_secs().max(1) && self.received / seconds < self.limits.slow.0 {
-                return Err(EgressError::TooSlow { host: self.name.clone(), least: self.limits.slow });
+            if seconds >= limits.slow_after.as_secs().max(1) && self.received / seconds < limits.slow.0 {
+                return Err(EgressError::TooSlow { host: self.key.name.clone(), least: limits.slow });
             }
         }
-        if frame.trailers_ref().is_some_and(|trailers| !fits(trailers, &self.limits)) {
-            return Err(EgressError::ResponseHeaders(self.name.clone()));
+        if frame.trailers_ref().is_some_and(|trailers| !fits(trailers, limits)) {
+            return Err(EgressError::ResponseHeaders(self.key.name.clone()));
         }
         Ok(frame)
     }
 
     /// Whether it took too long already.
     fn late(&mut self, context: &mut Context<'_>) -> Option<EgressError> {
-        let too_long = |what, limit| Some(EgressError::TooLong { host: self.name.clone(), what, limit });
-        if self.whole.as_mut().poll(context).is_ready() {
-            return too_long(Wait::Whole, self.limits.whole);
+        let HttpLimits { whole, idle, .. } = self.upload.limits;
+        let end = self.begin + whole;
+        let clock = match &mut self.clock {
+            Some(clock) if self.is_awaited => clock,
+            Some(clock) => {
+                clock.as_mut().reset(end.min(Instant::now() + idle));
+                clock
+            }
+            none => none.insert(Box::pin(sleep_until(end.min(Instant::now() + idle)))),
+        };
+        self.is_awaited = true;
+        if clock.as_mut().poll(context).is_pending() {
+            return None;
         }
-        let idle = self.limits.idle;
-        let next = self.next_byte.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
-        if next.as_mut().poll(context).is_ready() {
-            return too_long(Wait::NextByte, idle);
-        }
-        None
+        let (what, limit) = if clock.deadline() == end { (Wait::Whole, whole) } else { (Wait::NextByte, idle) };
+        Some(EgressError::TooLong { host: self.key.name.clone(), what, limit })
     }
 
     /// Have the connection used for the next request, where all of this one was sent.
     fn give_back(&mut self) {
         self.is_over = true;
-        let Some((key, link)) = self.link.take() else { return };
+        let Some(link) = self.link.take() else { return };
         // One for many at once is there already.
-        if let (Link::Http1(..), true, Some(pool)) = (&link, self.upload.is_whole(), self.pool.upgrade()) {
-            pool.put(key, link);
+        if let (Link::Http1(_), true, Some(pool)) = (&link, self.upload.is_whole(), self.pool.upgrade()) {
+            pool.put(&self.key, link);
+        }
+    }
+
+    /// The next frame, with the bytes of the connection moved where nobody else does.
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Buffer>>>> {
+        match &mut self.link {
+            Some(link) => link.poll_frame(&mut self.inner, context),
+            None => Pin::new(&mut self.inner).poll_frame(context),
         }
     }
 
@@ -125,7 +132,7 @@ impl Body for Answer {
         if this.is_over {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut this.inner).poll_frame(context) {
+        match this.next(context) {
             Poll::Ready(Some(Ok(frame))) => match this.received(frame) {
                 Ok(frame) => {
                     if this.inner.is_end_stream() {
@@ -136,7 +143,7 @@ impl Body for Answer {
                 Err(error) => this.fail(error),
             },
             Poll::Ready(Some(Err(error))) => {
-                let error = this.upload.failure().unwrap_or_else(|| broken(&this.name, &error));
+                let error = this.upload.failure().unwrap_or_else(|| broken(&this.key.name, &error));
                 this.fail(error)
             }
             Poll::Ready(None) => {

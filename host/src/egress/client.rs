@@ -1,8 +1,11 @@
 //! Requests: one out, one answer back.
 
 use std::{
+    future::poll_fn,
     path::{Path, PathBuf},
+    pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -11,8 +14,7 @@ use hyper::{body::Incoming, client::conn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -21,10 +23,12 @@ use super::{
     error::{EgressError, Wait},
     headers::fits,
     limits::{BUFFER, CONNECTION_WINDOW, HttpLimits, STREAM_WINDOW},
-    outgoing::Outgoing,
-    pool::{Driver, Key, Link, Pool},
-    request::{Outbound, into_absolute_form, into_origin_form},
+    link::{Driver, Link, Single},
+    outgoing::{Outgoing, Upload},
+    pool::{Key, Pool},
+    request::{Outbound, Ready, into_absolute_form, into_origin_form},
     tls::{Offer, Protocol, Tls},
+    wire::Wire,
 };
 use crate::{
     names::Digest,
@@ -77,32 +81,39 @@ impl Client {
     pub async fn send(&self, plugin: Digest, request: Outbound) -> Result<Response<Answer>, EgressError> {
         let begin = Instant::now();
         let only_http2 = request.is_grpc();
-        let (permit, parts, body, announced, limits) = request.into_parts();
+        let Ready { permit, parts, body, announced, limits } = request.into_parts();
         let key = Key::new(plugin, permit.action());
-        let (body, upload, sent) = Outgoing::new(body, announced, limits);
-        let mut waiting = Waiting { sent, begin, limits, name: &key.name };
-        let mut request = Request::from_parts(parts, body);
+        let (body, upload) = Outgoing::new(body, announced, limits);
+        let mut waiting = Waiting { upload: &upload, begin, answer_by: None, name: &key.name };
+        let mut request = Box::new(Request::from_parts(parts, body));
 
         let mut waited = self.pool.take(&key, only_http2).await;
-        let (response, link) = loop {
+        let (response, mut link) = loop {
             let is_used = waited.is_some();
-            let mut link = match waited.take() {
-                Some(link) => link,
+            let mut link = if let Some(link) = waited.take() {
+                link
+            } else {
                 // Seldom needed, and large.
-                None => waiting.at_most(Box::pin(self.open(&key, policy::connection_of(&permit), only_http2, &limits))).await??,
+                let mut opening = Box::pin(self.open(&key, policy::connection_of(&permit), only_http2, &upload.limits));
+                waiting.at_most(opening.as_mut()).await??
             };
-            match waiting.at_most(link.send(request, &key)).await? {
+            let sent = {
+                let sending = pin!(link.send(request, &key));
+                waiting.at_most(sending).await?
+            };
+            match sent {
                 Ok(response) => break (response, link),
                 // The server closed a connection that had waited, and nothing was written to it: once more, over a new one.
-                Err(Unsent { request: Some(unsent), .. }) if is_used => request = *unsent,
+                Err(Unsent { request: Some(unsent), .. }) if is_used => request = unsent,
                 Err(Unsent { error, .. }) => return Err(upload.failure().unwrap_or_else(|| broken(&key.name, &error))),
             }
         };
-        check(&response, &key.name, &limits)?;
+        check(&response, &key.name, &upload.limits)?;
+        link.answered(&upload);
         if let Some(shared) = link.shared() {
-            self.pool.put(key.clone(), shared);
+            self.pool.put(&key, shared);
         }
-        Ok(response.map(|body| Answer::new(body, key, link, &self.pool, upload, begin, limits)))
+        Ok(response.map(|body| Answer::new(body, key, link, &self.pool, upload, begin)))
     }
 
     pub(super) const fn dialer(&self) -> &Dialer {
@@ -137,13 +148,13 @@ struct Unsent {
 }
 
 impl Link {
-    async fn send(&mut self, mut request: Request<Outgoing>, key: &Key) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, mut request: Box<Request<Outgoing>>, key: &Key) -> Result<Response<Incoming>, Unsent> {
         let answer = match self {
-            Self::Http1(sender, _) => {
+            Self::Http1(single) => {
                 into_origin_form(&mut request, &key.name, key.scheme);
-                sender.try_send_request(request).await
+                single.send(request).await
             }
-            Self::Http2(sender, _) => sender.try_send_request(request).await,
+            Self::Http2(sender, _) => sender.try_send_request(*request).await,
         };
         answer.map_err(|mut error| {
             let mut request = error.take_message().map(Box::new);
@@ -157,32 +168,47 @@ impl Link {
 
 /// The clocks of a request that has no answer yet.
 struct Waiting<'a> {
-    /// Ends when all of the request was handed over.
-    sent: oneshot::Receiver<()>,
+    upload: &'a Upload,
     begin: Instant,
-    limits: HttpLimits,
+    /// When the first byte of the answer has to be there: known once all was sent.
+    answer_by: Option<Instant>,
     name: &'a EndpointName,
 }
 
 impl Waiting<'_> {
     /// Wait for `step`, as long as all may take together, and as long as the first byte may take from when all was sent.
-    async fn at_most<T>(&mut self, step: impl Future<Output = T>) -> Result<T, EgressError> {
-        let (whole, first_byte) = (self.limits.whole, self.limits.first_byte);
-        let sent = &mut self.sent;
-        let silence = async {
-            // An error means that it was sent: the sender is dropped then, or that it was given up, which the step tells.
-            if !sent.is_terminated() {
-                let _ = sent.await;
+    async fn at_most<T>(&mut self, mut step: Pin<&mut impl Future<Output = T>>) -> Result<T, EgressError> {
+        // One for both, which does not run before there is something to wait for.
+        let mut clock = pin!(None::<Sleep>);
+        poll_fn(|context| {
+            if let Poll::Ready(done) = step.as_mut().poll(context) {
+                return Poll::Ready(Ok(done));
             }
-            sleep(first_byte).await;
-        };
-        let too_long = |what, limit| Err(EgressError::TooLong { host: self.name.clone(), what, limit });
-        tokio::select! {
-            biased;
-            done = step => Ok(done),
-            () = silence => too_long(Wait::FirstByte, first_byte),
-            () = sleep_until(self.begin + whole) => too_long(Wait::Whole, whole),
-        }
+            // It is over as well where it was given up, which the step tells.
+            let is_news = self.answer_by.is_none() && self.upload.poll_over(context).is_ready();
+            if is_news {
+                self.answer_by = Some(Instant::now() + self.upload.limits.first_byte);
+            }
+            if is_news || clock.is_none() {
+                clock.set(Some(sleep_until(self.end())));
+            }
+            match clock.as_mut().as_pin_mut() {
+                Some(clock) => clock.poll(context).map(|()| Err(self.too_long())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn end(&self) -> Instant {
+        let whole = self.begin + self.upload.limits.whole;
+        self.answer_by.map_or(whole, |answer_by| answer_by.min(whole))
+    }
+
+    fn too_long(&self) -> EgressError {
+        let HttpLimits { whole, first_byte, .. } = self.upload.limits;
+        let (what, limit) = if self.answer_by == Some(self.end()) { (Wait::FirstByte, first_byte) } else { (Wait::Whole, whole) };
+        EgressError::TooLong { host: self.name.clone(), what, limit }
     }
 }
 
@@ -190,27 +216,24 @@ async fn speak<S>(stream: S, protocol: Protocol, name: &EndpointName, limits: &H
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let stream = TokioIo::new(stream);
     let limit: Duration = limits.handshake;
     let too_long = || EgressError::TooLong { host: name.clone(), what: Wait::Handshake, limit };
     match protocol {
         Protocol::Http1 => {
             let mut builder = conn::http1::Builder::new();
             builder.max_headers(limits.fields).max_header_size(limits.headers.as_len()).max_buf_size(BUFFER);
-            let (sender, connection) = builder.handshake(stream).await.map_err(|error| broken(name, &error))?;
-            let driver = Driver::start(async {
-                // Its errors are told to whoever sent the request.
-                let _ = connection.await;
-            });
-            Ok(Link::Http1(sender, driver))
+            let (wire, rest) = Wire::new(stream);
+            let (sender, connection) = builder.handshake(wire).await.map_err(|error| broken(name, &error))?;
+            Ok(Link::Http1(Single::new(sender, connection, rest)))
         }
         Protocol::Http2 => {
             let mut builder = conn::http2::Builder::new(TokioExecutor::new());
             builder.max_header_list_size(u32::try_from(limits.headers.0).unwrap_or(u32::MAX));
             builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
-            let handshake = timeout(limit, builder.handshake(stream)).await.map_err(|_| too_long())?;
+            let handshake = timeout(limit, builder.handshake(TokioIo::new(stream))).await.map_err(|_| too_long())?;
             let (sender, connection) = handshake.map_err(|error| broken(name, &error))?;
             let driver = Driver::start(async {
+                // Its errors are told to whoever sent a request.
                 let _ = connection.await;
             });
             Ok(Link::Http2(sender, Arc::new(driver)))

@@ -97,7 +97,7 @@ impl Dialer {
 
     /// What the user said about a host.
     pub(super) fn endpoint(&self, name: &EndpointName) -> Option<&Endpoint> {
-        self.endpoints.find(&name.host, name.port)
+        self.endpoints.find(name)
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     error::{EgressError, Wait},
     headers::fits,
     limits::HttpLimits,
-    request::{Outbound, authority},
+    request::{Outbound, Ready, authority},
     tls,
 };
 use crate::policy::{EndpointName, Host, Scheme};
@@ -46,7 +46,7 @@ impl Client {
     /// Ask for a file. One connection, over HTTP/1.1: there is nothing to be done beside it.
     pub async fn fetch(&self, request: Outbound) -> Result<Download, EgressError> {
         let begin = Instant::now();
-        let (permit, parts, _, _, limits) = request.into_parts();
+        let Ready { permit, parts, limits, .. } = request.into_parts();
         let action = permit.into_action();
         let (scheme, at, name) = (action.scheme, action.at, EndpointName { host: action.host, port: action.port });
         let client = self.downloader(&name, at.as_deref(), scheme, &limits).await?;

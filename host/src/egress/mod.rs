@@ -9,8 +9,8 @@
 //!
 //! Never: decides where to (policy does), knows about wasm, keeps secrets, writes the record.
 //! Callers: imports, for plugins; run, which makes the client and the proxy; cli, to look at a file of authorities.
-//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, answer, pool, request, client, download; then proxy, for
-//! programs.
+//! Read in order: error, limits; address, resolve, dial; tls; headers, outgoing, wire, link, answer, pool, request, client, download; then
+//! proxy, for programs.
 
 mod address;
 mod answer;
@@ -20,12 +20,14 @@ mod download;
 mod error;
 mod headers;
 mod limits;
+mod link;
 mod outgoing;
 mod pool;
 mod proxy;
 mod request;
 mod resolve;
 mod tls;
+mod wire;
 
 pub use address::Forbidden;
 pub use answer::Answer;

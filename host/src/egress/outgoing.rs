@@ -11,9 +11,9 @@ use std::{
 };
 
 use bytes::Bytes as Buffer;
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
-use tokio::sync::oneshot;
 
 use super::{error::EgressError, headers::check_trailers, limits::HttpLimits};
 
@@ -24,18 +24,19 @@ pub type RequestBody = UnsyncBoxBody<Buffer, Box<dyn Error + Send + Sync>>;
 #[derive(Debug)]
 pub(super) struct Outgoing {
     inner: RequestBody,
-    announced: Option<u64>,
     sent: u64,
-    limits: HttpLimits,
     upload: Arc<Upload>,
-    /// Dropped when all was sent, or when nothing is sent any more.
-    _unsent: oneshot::Sender<()>,
 }
 
-/// What became of the body of a request.
-#[derive(Debug, Default)]
+/// What may become of the body of a request, and what became of it.
+#[derive(Debug)]
 pub(super) struct Upload {
+    announced: Option<u64>,
+    /// Those of the request and of its answer.
+    pub(super) limits: HttpLimits,
     is_whole: AtomicBool,
+    is_over: AtomicBool,
+    waiter: AtomicWaker,
     failure: Mutex<Option<EgressError>>,
 }
 
@@ -45,31 +46,38 @@ pub(super) struct Upload {
 struct Broken;
 
 impl Outgoing {
-    /// The body, what is to become of it, and what ends when all of it was handed over.
-    pub(super) fn new(inner: RequestBody, announced: Option<u64>, limits: HttpLimits) -> (Self, Arc<Upload>, oneshot::Receiver<()>) {
-        let (unsent, sent) = oneshot::channel();
-        let upload = Arc::new(Upload { is_whole: AtomicBool::new(inner.is_end_stream()), failure: Mutex::default() });
-        (Self { inner, announced, sent: 0, limits, upload: upload.clone(), _unsent: unsent }, upload, sent)
+    /// The body, and what becomes of it.
+    pub(super) fn new(inner: RequestBody, announced: Option<u64>, limits: HttpLimits) -> (Self, Arc<Upload>) {
+        let upload = Arc::new(Upload {
+            announced,
+            limits,
+            is_whole: AtomicBool::new(inner.is_end_stream()),
+            is_over: AtomicBool::new(false),
+            waiter: AtomicWaker::new(),
+            failure: Mutex::default(),
+        });
+        (Self { inner, sent: 0, upload: upload.clone() }, upload)
     }
 
     fn checked(&mut self, frame: Frame<Buffer>) -> Result<Frame<Buffer>, EgressError> {
+        let Upload { announced, limits, .. } = &*self.upload;
         if let Some(data) = frame.data_ref() {
             self.sent = self.sent.saturating_add(data.len() as u64);
-            if self.sent > self.limits.request_body.0 {
-                return Err(EgressError::RequestBody(self.limits.request_body));
+            if self.sent > limits.request_body.0 {
+                return Err(EgressError::RequestBody(limits.request_body));
             }
-            if let Some(announced) = self.announced.filter(|announced| self.sent > *announced) {
+            if let Some(announced) = announced.filter(|announced| self.sent > *announced) {
                 return Err(EgressError::RequestAborted(format!("is longer than the {announced} bytes that were announced")));
             }
         }
         if let Some(trailers) = frame.trailers_ref() {
-            check_trailers(trailers, &self.limits)?;
+            check_trailers(trailers, limits)?;
         }
         Ok(frame)
     }
 
     fn end(&self) -> Result<(), EgressError> {
-        match self.announced {
+        match self.upload.announced {
             Some(announced) if self.sent != announced => {
                 let message = format!("has {} bytes, and {announced} were announced", self.sent);
                 Err(EgressError::RequestAborted(message))
@@ -85,6 +93,18 @@ impl Upload {
         self.is_whole.load(Ordering::Acquire)
     }
 
+    /// Wait until all of it was handed over, or nothing is handed over any more.
+    pub(super) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.is_over.load(Ordering::Acquire) {
+            self.waiter.register(context.waker());
+            // It may have come to its end in between.
+            if !self.is_over.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
     /// Why it could not be sent.
     pub(super) fn failure(&self) -> Option<EgressError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -93,6 +113,13 @@ impl Upload {
     fn fail(&self, error: EgressError) -> Box<dyn Error + Send + Sync> {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         Box::new(Broken)
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.upload.is_over.store(true, Ordering::Release);
+        self.upload.waiter.wake();
     }
 }
 
@@ -110,7 +137,7 @@ impl Body for Outgoing {
         };
         Poll::Ready(match checked {
             Ok(Some(frame)) => {
-                if this.announced == Some(this.sent) || this.inner.is_end_stream() {
+                if this.upload.announced == Some(this.sent) || this.inner.is_end_stream() {
                     this.upload.is_whole.store(true, Ordering::Release);
                 }
                 Some(Ok(frame))
@@ -128,7 +155,7 @@ impl Body for Outgoing {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.announced {
+        match self.upload.announced {
             Some(announced) => SizeHint::with_exact(announced.saturating_sub(self.sent)),
             None => self.inner.size_hint(),
         }

@@ -6,14 +6,14 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use hyper::client::conn::{http1, http2};
-use tokio::{task::JoinHandle, time::timeout};
+use hyper::client::conn::http2;
 
 use super::{
     limits::{IDLE, IDLE_AT_ONCE},
+    link::{Driver, Link, Single},
     outgoing::Outgoing,
 };
 use crate::{
@@ -30,19 +30,6 @@ pub(super) struct Key {
     pub(super) credentials: Vec<Credential>,
 }
 
-/// A connection that speaks HTTP.
-#[derive(Debug)]
-pub(super) enum Link {
-    /// For one request at a time.
-    Http1(http1::SendRequest<Outgoing>, Driver),
-    /// For many at once.
-    Http2(http2::SendRequest<Outgoing>, Arc<Driver>),
-}
-
-/// Moves the bytes of a connection, until nobody has it any more.
-#[derive(Debug)]
-pub(super) struct Driver(JoinHandle<()>);
-
 /// The connections that wait.
 #[derive(Debug, Default)]
 pub(super) struct Pool(Mutex<Shelves>);
@@ -56,8 +43,7 @@ struct Shelves {
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Outgoing>,
-    driver: Driver,
+    single: Single,
     since: Instant,
 }
 
@@ -76,32 +62,6 @@ impl Key {
     }
 }
 
-impl Link {
-    /// The same connection for others, where it is for many at once.
-    pub(super) fn shared(&self) -> Option<Self> {
-        match self {
-            Self::Http1(..) => None,
-            Self::Http2(sender, driver) => Some(Self::Http2(sender.clone(), driver.clone())),
-        }
-    }
-}
-
-impl Driver {
-    /// Let `connection` run until this is dropped.
-    pub(super) fn start(connection: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(connection))
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// How long a connection that has just been used may take until it can be used again.
-const SETTLING: Duration = Duration::from_millis(50);
-
 impl Pool {
     /// A connection that can be used now, the one that waited least.
     pub(super) async fn take(&self, key: &Key, only_http2: bool) -> Option<Link> {
@@ -112,23 +72,25 @@ impl Pool {
             return None;
         }
         loop {
-            let Idle { mut sender, driver, .. } = self.newest(key)?;
-            // Its last answer was read to the end; the connection itself may not have noticed yet.
-            if sender.is_ready() || matches!(timeout(SETTLING, sender.ready()).await, Ok(Ok(()))) {
-                return Some(Link::Http1(sender, driver));
+            let mut single = self.newest(key)?;
+            if single.is_usable().await {
+                return Some(Link::Http1(single));
             }
         }
     }
 
     /// Keep a connection for later, or for others at once.
-    pub(super) fn put(self: &Arc<Self>, key: Key, link: Link) {
-        let mut shelves = self.shelves();
+    pub(super) fn put(self: &Arc<Self>, key: &Key, link: Link) {
         let since = Instant::now();
+        let mut shelves = self.shelves();
         match link {
-            Link::Http1(sender, _) if sender.is_closed() => return,
+            Link::Http1(single) if single.is_over() => return,
             Link::Http2(sender, _) if sender.is_closed() => return,
-            Link::Http1(sender, driver) => shelves.idle.entry(key).or_default().push(Idle { sender, driver, since }),
-            Link::Http2(sender, driver) => drop(shelves.shared.insert(key, Shared { sender, driver, since })),
+            Link::Http1(single) => match shelves.idle.get_mut(key) {
+                Some(waiting) => waiting.push(Idle { single, since }),
+                None => drop(shelves.idle.insert(key.clone(), vec![Idle { single, since }])),
+            },
+            Link::Http2(sender, driver) => drop(shelves.shared.insert(key.clone(), Shared { sender, driver, since })),
         }
         shelves.shrink();
         if !std::mem::replace(&mut shelves.is_swept, true) {
@@ -147,8 +109,8 @@ impl Pool {
 
     /// How many wait that the server has not closed.
     pub(super) fn waiting(&self) -> usize {
-        let shelves = self.shelves();
-        let idle = shelves.idle.values().flatten().filter(|idle| !idle.sender.is_closed()).count();
+        let mut shelves = self.shelves();
+        let idle: usize = shelves.idle.values_mut().flatten().map(|idle| usize::from(idle.single.is_alive())).sum();
         idle + shelves.shared.values().filter(|shared| !shared.sender.is_closed()).count()
     }
 
@@ -163,11 +125,15 @@ impl Pool {
         Some(Link::Http2(shared.sender.clone(), shared.driver.clone()))
     }
 
-    fn newest(&self, key: &Key) -> Option<Idle> {
+    fn newest(&self, key: &Key) -> Option<Single> {
         let mut shelves = self.shelves();
         let waiting = shelves.idle.get_mut(key)?;
-        waiting.retain(|idle| idle.since.elapsed() < IDLE && !idle.sender.is_closed());
-        waiting.pop()
+        while let Some(Idle { mut single, since }) = waiting.pop() {
+            if since.elapsed() < IDLE && single.is_alive() {
+                return Some(single);
+            }
+        }
+        None
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
@@ -179,7 +145,7 @@ impl Shelves {
     /// Close what waited too long. Whether nothing is left; whoever sweeps can go then.
     fn sweep(&mut self) -> bool {
         self.idle.retain(|_, waiting| {
-            waiting.retain(|idle| idle.since.elapsed() < IDLE && !idle.sender.is_closed());
+            waiting.retain_mut(|idle| idle.since.elapsed() < IDLE && idle.single.is_alive());
             !waiting.is_empty()
         });
         // One that is in use is held by its requests as well.

@@ -16,12 +16,16 @@ use crate::policy::{EndpointName, Permit, Scheme, SendRequest};
 ///
 /// What the host adds of its own, the secrets of the permit, is added here, and is not looked at again.
 #[derive(Debug)]
-pub struct Outbound {
-    permit: Permit<SendRequest>,
-    parts: Parts,
-    body: RequestBody,
-    announced: Option<u64>,
-    limits: HttpLimits,
+pub struct Outbound(Box<Ready>);
+
+/// What a request consists of. It lies apart, since it is handed from one to the next, and a future is as large as all that it holds.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) permit: Permit<SendRequest>,
+    pub(super) parts: Parts,
+    pub(super) body: RequestBody,
+    pub(super) announced: Option<u64>,
+    pub(super) limits: HttpLimits,
 }
 
 impl Outbound {
@@ -33,23 +37,26 @@ impl Outbound {
         parts.method = Method::from_bytes(action.method.name().as_bytes()).map_err(|error| EgressError::Invalid(error.to_string()))?;
         parts.uri = address(action, parts.uri.query())?;
         parts.extensions = http::Extensions::new();
-        Ok(Self { permit, parts, body, announced, limits })
+        Ok(Self(Box::new(Ready { permit, parts, body, announced, limits })))
     }
 
     /// What was allowed.
+    #[must_use]
     pub const fn action(&self) -> &SendRequest {
-        self.permit.action()
+        self.0.permit.action()
     }
 
     /// Method, whole address and headers, as they will be sent, with the permit that says what the host puts among them.
     pub const fn parts_mut(&mut self) -> (&Permit<SendRequest>, &mut Parts) {
-        (&self.permit, &mut self.parts)
+        let ready = &mut *self.0;
+        (&ready.permit, &mut ready.parts)
     }
 
     /// All of the body, for what has to be known before the first byte leaves: a signature.
     pub async fn whole_body(&mut self) -> Result<Buffer, EgressError> {
-        let most = self.limits.request_body;
-        let mut body = std::mem::replace(&mut self.body, empty());
+        let ready = &mut *self.0;
+        let most = ready.limits.request_body;
+        let mut body = std::mem::replace(&mut ready.body, empty());
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| EgressError::RequestAborted(format!("was given up: {error}")))?;
@@ -59,21 +66,21 @@ impl Outbound {
             }
         }
         let bytes = Buffer::from(bytes);
-        if let Some(announced) = self.announced.filter(|announced| *announced != bytes.len() as u64) {
+        if let Some(announced) = ready.announced.filter(|announced| *announced != bytes.len() as u64) {
             return Err(EgressError::RequestAborted(format!("has {} bytes, and {announced} were announced", bytes.len())));
         }
-        self.announced = Some(bytes.len() as u64);
-        self.body = Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync();
+        ready.announced = Some(bytes.len() as u64);
+        ready.body = Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync();
         Ok(bytes)
     }
 
     /// Whether it is gRPC, which needs HTTP/2: it ends with trailers.
     pub(super) fn is_grpc(&self) -> bool {
-        self.parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+        self.0.parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
     }
 
-    pub(super) fn into_parts(self) -> (Permit<SendRequest>, Parts, RequestBody, Option<u64>, HttpLimits) {
-        (self.permit, self.parts, self.body, self.announced, self.limits)
+    pub(super) fn into_parts(self) -> Ready {
+        *self.0
     }
 }
 

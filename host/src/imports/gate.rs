@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::usage::Usage;
@@ -71,7 +72,11 @@ impl Gate {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let (permit, open) = self.begin(import, action, decision)?;
+        let permit = match decision {
+            Ok(permit) => permit,
+            Err(refusal) => return Err(self.refused(import, action, refusal)),
+        };
+        let open = self.open(import, action, &permit)?;
         let answer = effect(permit).await;
         open.end(match &answer {
             Ok(answer) => json!({ "ok": told(answer) }),
@@ -80,29 +85,23 @@ impl Gate {
         answer
     }
 
-    /// The first half of [`Gate::pass`], for an effect whose end comes later than its answer.
-    pub(super) fn begin<A>(
-        &self,
-        import: &'static str,
-        action: Value,
-        decision: Result<Permit<A>, Refusal>,
-    ) -> Result<(Permit<A>, Open), Failure> {
+    /// Record what was asked and is allowed: the first half of [`Gate::pass`], for an effect whose end comes later than its answer.
+    pub(super) fn open<A>(&self, import: &'static str, action: impl Serialize, _: &Permit<A>) -> Result<Open, Failure> {
+        let ticket = self.record.intent(self.asked(import, action)).map_err(unrecorded)?;
+        Ok(Open { record: self.record.clone(), ticket: Some(ticket) })
+    }
+
+    /// Record what was asked and is not tried, and tell why not.
+    pub(super) fn refused(&self, import: &'static str, action: Value, refusal: Refusal) -> Failure {
         let asked = self.asked(import, action);
-        match decision {
-            Ok(permit) => {
-                let ticket = self.record.intent(asked).map_err(unrecorded)?;
-                Ok((permit, Open { record: self.record.clone(), ticket: Some(ticket) }))
+        let (recorded, failure) = match refusal {
+            Refusal::Denied(denial) => (self.record.denied(asked, denial.clone()), denial.into()),
+            Refusal::Invalid(failure) => {
+                let ticket = self.record.intent(asked);
+                (ticket.and_then(|ticket| self.record.result(ticket, json!({ "failed": failure }))), failure)
             }
-            Err(Refusal::Denied(denial)) => {
-                self.record.denied(asked, denial.clone()).map_err(unrecorded)?;
-                Err(denial.into())
-            }
-            Err(Refusal::Invalid(failure)) => {
-                let ticket = self.record.intent(asked).map_err(unrecorded)?;
-                self.record.result(ticket, json!({ "failed": failure })).map_err(unrecorded)?;
-                Err(failure)
-            }
-        }
+        };
+        recorded.map_or_else(unrecorded, |()| failure)
     }
 
     /// Record something that needs no permit, since it only touches what the plugin was given before.
@@ -135,7 +134,7 @@ impl Gate {
         Err(Failure::new(Cause::Quota, message))
     }
 
-    fn asked(&self, import: &str, action: Value) -> store::Call {
+    fn asked<A>(&self, import: &str, action: A) -> store::Call<A> {
         store::Call { export: Some(self.export), import: import.to_owned(), action }
     }
 }
@@ -148,7 +147,7 @@ pub(super) struct Open {
 
 impl Open {
     /// What came of it.
-    pub(super) fn end(mut self, outcome: Value) -> Result<(), Failure> {
+    pub(super) fn end(mut self, outcome: impl Serialize) -> Result<(), Failure> {
         self.ticket.take().map_or(Ok(()), |ticket| self.record.result(ticket, outcome).map_err(unrecorded))
     }
 }

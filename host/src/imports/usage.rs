@@ -105,6 +105,11 @@ impl Usage {
         self.requests.borrow()
     }
 
+    /// A place among the requests that go on at once, if there is one now.
+    pub(super) fn free_request_place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
     /// A place among the requests that go on at once, when there is one.
     pub(super) async fn request_place(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().acquire_owned().await.ok()

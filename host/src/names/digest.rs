@@ -57,6 +57,14 @@ impl Digest {
         hex(&self.0)
     }
 
+    /// The same, as bytes.
+    #[must_use]
+    pub fn digits(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        write_digits(&self.0, &mut digits);
+        digits
+    }
+
     /// The first 12 hexadecimal digits, for a person.
     #[must_use]
     pub fn short(&self) -> String {
@@ -69,13 +77,18 @@ impl Digest {
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let mut digits = vec![0; 2 * bytes.len()];
+    write_digits(bytes, &mut digits);
+    // Digits are text.
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+/// The two digits of each byte, into twice as many.
+fn write_digits(bytes: &[u8], digits: &mut [u8]) {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-    text
 }
 
 impl From<[u8; 32]> for Digest {
@@ -179,6 +192,7 @@ mod tests {
     fn the_empty_text_has_the_digest_of_the_standard() {
         let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), text);
+        assert_eq!(Digest::of(b"").digits(), text.as_bytes()[7..]);
         assert_eq!(text.parse(), Ok(Digest::of(b"")));
     }
 

@@ -68,8 +68,8 @@ pub struct Endpoints(pub BTreeMap<EndpointName, Endpoint>);
 impl Endpoints {
     /// What is said about this host at this port.
     #[must_use]
-    pub fn find(&self, host: &Host, port: Port) -> Option<&Endpoint> {
-        self.0.get(&EndpointName { host: host.clone(), port })
+    pub fn find(&self, name: &EndpointName) -> Option<&Endpoint> {
+        self.0.get(name)
     }
 }
 
@@ -207,10 +207,7 @@ mod tests {
     #[test]
     fn what_is_said_is_said_of_one_host_and_port() {
         let endpoints: Endpoints = toml::from_str("['registry.lan:5000']\nat = '127.0.0.1:5000'\n['a.b']\nca = '/ca.pem'").unwrap();
-        let find = |name: &str| {
-            let EndpointName { host, port } = name.parse().unwrap();
-            endpoints.find(&host, port)
-        };
+        let find = |name: &str| endpoints.find(&name.parse().unwrap());
         assert!(find("registry.lan:5000").is_some() && find("A.b.:443").is_some());
         assert!(find("registry.lan").is_none() && find("x.a.b").is_none());
         assert_eq!(toml::from_str::<Endpoints>(&toml::to_string(&endpoints).unwrap()).unwrap(), endpoints);

@@ -256,11 +256,8 @@ mod tests {
     fn an_index_may_be_inside_and_what_the_user_said_about_it_stays() {
         let said: Endpoints = toml::from_str("['pypi.org']\nat = '127.0.0.1:8443'").unwrap();
         let Indexes { endpoints, .. } = Indexes::new(&Environment::default(), &said, &NetworkChoice::Nobody);
-        let of = |name: &str| {
-            let EndpointName { host, port } = name.parse().unwrap();
-            endpoints.find(&host, port).unwrap().clone()
-        };
-        assert_eq!(of("pypi.org"), said.find(&"pypi.org".parse().unwrap(), 443.try_into().unwrap()).unwrap().clone());
+        let of = |name: &str| endpoints.find(&name.parse().unwrap()).unwrap().clone();
+        assert_eq!(of("pypi.org"), said.find(&"pypi.org".parse().unwrap()).unwrap().clone());
         for address in ["10.0.0.7", "203.0.113.80", "127.0.0.1", "fd00::1", "2001:db8::1"] {
             let address = address.parse().unwrap();
             assert!(of("files.pythonhosted.org").private.iter().any(|range| range.contains(address)), "{address}");
@@ -273,7 +270,7 @@ mod tests {
         assert_eq!(typed(ChildNetwork::Machine).network, ChildNetwork::Machine);
         let also = typed(ChildNetwork::Hosts(["a.test".parse().unwrap()].into()));
         assert_eq!(also.network.reached(), [&["a.test"], DEFAULT.as_slice()].concat());
-        assert!(also.endpoints.find(&"a.test".parse().unwrap(), 443.try_into().unwrap()).is_none(), "only indexes may be inside");
+        assert!(also.endpoints.find(&"a.test".parse().unwrap()).is_none(), "only indexes may be inside");
         let of_a_project = NetworkChoice::File(ChildNetwork::Machine);
         assert_eq!(Indexes::new(&Environment::default(), &Endpoints::default(), &of_a_project).network.reached(), DEFAULT);
     }

@@ -98,12 +98,10 @@ impl Scrubber {
     /// Hide what is in the values of headers, or of trailers. Whether anything was.
     pub fn headers(&self, headers: &mut HeaderMap) -> bool {
         let mut any = false;
-        for value in headers.values_mut() {
+        for value in headers.values_mut().filter(|value| !self.find(value.as_bytes()).is_empty()) {
             let mut bytes = value.as_bytes().to_vec();
-            if self.slice(&mut bytes) {
-                any = true;
-                *value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static("***"));
-            }
+            any |= self.slice(&mut bytes);
+            *value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static("***"));
         }
         any
     }

@@ -16,6 +16,12 @@ impl Hide {
         Self(Some(Arc::new(hide)))
     }
 
+    /// Whether there is nothing to hide.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Hide what is in a text.
     pub fn text(&self, text: &mut String) {
         if let Some(hide) = &self.0 {

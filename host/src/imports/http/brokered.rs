@@ -21,7 +21,8 @@ pub(in crate::imports) async fn put_secrets(held: &Held, request: &mut Outbound)
     }
     let brokered = Brokered(EndpointName { host: host.clone(), port: *port });
     let is_signed = credentials.iter().any(|credential| matches!(credential.scheme, CredentialScheme::Sigv4 { .. }));
-    let body = if is_signed { request.whole_body().await? } else { Buffer::new() };
+    // Seldom needed, and large.
+    let body = if is_signed { Box::pin(request.whole_body()).await? } else { Buffer::new() };
     let (permit, parts) = request.parts_mut();
     let put = held.inject(permit, parts, &body, SystemTime::now());
     put.map_err(|error| EgressError::Invalid(error.to_string()))?;

@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{imports::gate::Open, names::Failure};
 
@@ -15,6 +16,20 @@ pub(super) struct Exchange {
     open: Mutex<Option<Open>>,
     status: AtomicU16,
     received: AtomicU64,
+}
+
+/// What is written down of an answer that came.
+#[derive(Serialize)]
+struct Ended {
+    ok: Told,
+}
+
+/// How far an answer has come, in the order of the alphabet.
+#[derive(Serialize)]
+struct Told {
+    bytes: u64,
+    status: u16,
+    whole: bool,
 }
 
 impl Exchange {
@@ -34,13 +49,13 @@ impl Exchange {
 
     /// All of it is there.
     pub(super) fn end(&self) -> Result<(), Failure> {
-        self.write(json!({ "ok": self.told(true) }))
+        self.write(Ended { ok: self.told(true) })
     }
 
     /// The plugin wants no more of it.
     pub(super) fn stop(&self) {
         // Nobody is left to be told that this cannot be written.
-        let _ = self.write(json!({ "ok": self.told(false) }));
+        let _ = self.write(Ended { ok: self.told(false) });
     }
 
     /// It did not come about, or broke off.
@@ -66,12 +81,12 @@ impl Exchange {
         self.status.load(Ordering::Relaxed)
     }
 
-    fn told(&self, is_whole: bool) -> Value {
-        json!({ "status": self.status(), "bytes": self.received.load(Ordering::Relaxed), "whole": is_whole })
+    fn told(&self, is_whole: bool) -> Told {
+        Told { bytes: self.received.load(Ordering::Relaxed), status: self.status(), whole: is_whole }
     }
 
     /// Once only: what comes later is no news.
-    fn write(&self, outcome: Value) -> Result<(), Failure> {
+    fn write(&self, outcome: impl Serialize) -> Result<(), Failure> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         open.map_or(Ok(()), |open| open.end(outcome))
     }

@@ -1,22 +1,28 @@
 //! What happens when a plugin hands over a request.
 
 use std::{
+    borrow::Cow,
     future::Future,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
 use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt as _;
+use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::{body::Recorded, brokered::put_secrets, code, exchange::Exchange, scrubbed::Scrubbed};
 use crate::{
-    egress::{self, Client, EgressError, HttpLimits, Outbound, RequestBody},
+    egress::{self, Client, EgressError, Outbound},
     imports::gate::Gate,
     names::{Cause, Digest, Failure},
-    policy::{self, Denial, EndpointName, Permit, SendRequest, WantedRequest},
+    policy::{self, Denial, EndpointName, Host, Permit, SecretName, SendRequest, WantedRequest},
     secrets::Held,
 };
 
@@ -78,8 +84,8 @@ impl HttpContext {
             check_own_headers(self.gate.rights().plugin.as_str(), permit.action(), request)?;
             Ok(permit)
         });
-        let action = decision.as_ref().map_or_else(|_| as_typed(&wanted), |permit| as_decided(permit.action()));
-        let (permit, open) = self.gate.begin(IMPORT, action, decision)?;
+        let permit = decision.map_err(|refusal| self.gate.refused(IMPORT, as_typed(&wanted), refusal))?;
+        let open = self.gate.open(IMPORT, Asked::new(permit.action()), &permit)?;
         let exchange = Arc::new(Exchange::new(open));
         self.open.retain(|exchange| exchange.strong_count() > 0);
         self.open.push(Arc::downgrade(&exchange));
@@ -123,27 +129,29 @@ impl WasiHttpHooks for HttpContext {
         let limits = own.within(connect_timeout, first_byte_timeout, between_bytes_timeout);
         let (gate, client, plugin) = (self.gate.clone(), self.client.clone(), self.gate.rights().digest);
         let sending = Sending { gate, client, held: self.held.clone(), exchange, plugin, denied: self.denied.clone() };
-        Box::new(async move {
-            let response = sending.send(permit, request, limits).await?;
-            Ok((response, Box::new(async { Ok(()) }) as Box<dyn Future<Output = _> + Send>))
-        })
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        Box::new(sending.answer(Outbound::new(permit, request, limits), limits.connect))
     }
 }
 
 impl Sending {
-    async fn send(self, permit: Permit<SendRequest>, request: Request<WasiBody>, limits: HttpLimits) -> Result<Response<WasiBody>, Error> {
-        let Some(place) = self.place(&limits).await else {
+    async fn answer(self, request: Result<Outbound, EgressError>, patience: Duration) -> Answer {
+        let Some(place) = self.place(patience).await else {
             let most = self.gate.usage().limits().requests;
             let failure = Failure::new(Cause::Quota, format!("{most} requests of this run go on already, which is the most at once"));
             self.exchange.fail(&failure);
             return Err(Error::ConnectionLimitReached);
         };
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        match self.exchange(permit, request, limits).await {
+        let response = match request {
+            Ok(request) => self.exchange(request).await,
+            Err(error) => Err(error),
+        };
+        match response {
             Ok(response) => {
                 *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 self.exchange.answered(response.status());
-                Ok(response.map(|body| Recorded::new(body, self.exchange, place).boxed_unsync()))
+                let response = response.map(|body| Recorded::new(body, self.exchange, place).boxed_unsync());
+                Ok((response, Box::new(async { Ok(()) })))
             }
             Err(error) => {
                 let failure = Failure::from(&error);
@@ -154,13 +162,7 @@ impl Sending {
         }
     }
 
-    async fn exchange(
-        &self,
-        permit: Permit<SendRequest>,
-        request: Request<RequestBody>,
-        limits: HttpLimits,
-    ) -> Result<Response<Scrubbed>, EgressError> {
-        let mut request = Outbound::new(permit, request, limits)?;
+    async fn exchange(&self, mut request: Outbound) -> Result<Response<Scrubbed>, EgressError> {
         let brokered = put_secrets(&self.held, &mut request).await?;
         let mut response = self.client.send(self.plugin, request).await?;
         if let Some(brokered) = brokered {
@@ -171,13 +173,16 @@ impl Sending {
     }
 
     /// Wait for the turn of this request, and for a place among those that go on at once; `None` where there is none for too long.
-    async fn place(&self, limits: &HttpLimits) -> Option<OwnedSemaphorePermit> {
+    async fn place(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
         let usage = self.gate.usage();
         let pause = usage.pause().max(usage.request_pause());
         if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+            Box::pin(sleep(pause)).await;
         }
-        timeout(limits.connect, usage.request_place()).await.ok().flatten()
+        match usage.free_request_place() {
+            Some(place) => Some(place),
+            None => Box::pin(timeout(patience, usage.request_place())).await.ok().flatten(),
+        }
     }
 }
 
@@ -205,15 +210,38 @@ fn remember(denied: &Mutex<Option<Failure>>, failure: &Failure) {
 
 // The query can hold what must not be written down, and so can the headers.
 
-fn as_decided(action: &SendRequest) -> Value {
-    let SendRequest { scheme, host, port, method, path, credentials, .. } = action;
-    let secrets: Vec<_> = credentials.iter().map(|credential| credential.secret.to_string()).collect();
-    let path = path.chars().take(SHOWN).collect::<String>();
-    json!({ "method": method.name(), "scheme": scheme.name(), "host": host, "port": port.number(), "path": path, "secrets": secrets })
+/// What is written down of a request that is allowed, in the order of the alphabet, as all actions are.
+#[derive(Serialize)]
+struct Asked<'a> {
+    host: Cow<'a, str>,
+    method: &'static str,
+    path: &'a str,
+    port: u16,
+    scheme: &'static str,
+    secrets: Vec<&'a SecretName>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(action: &'a SendRequest) -> Self {
+        let SendRequest { scheme, host, port, method, path, credentials, .. } = action;
+        let host = match host {
+            Host::Name(name) => name.into(),
+            Host::V4(_) | Host::V6(_) => host.to_string().into(),
+        };
+        let secrets = credentials.iter().map(|credential| &credential.secret).collect();
+        Self { host, method: method.name(), path: shown(path), port: port.number(), scheme: scheme.name(), secrets }
+    }
 }
 
 fn as_typed(wanted: &WantedRequest<'_>) -> Value {
     let WantedRequest { scheme, authority, method, path } = wanted;
-    let [authority, method, path] = [authority, method, path].map(|text| text.chars().take(SHOWN).collect::<String>());
-    json!({ "method": method, "scheme": scheme, "authority": authority, "path": path })
+    json!({ "method": shown(method), "scheme": scheme, "authority": shown(authority), "path": shown(path) })
+}
+
+/// As much of a text as is written down.
+fn shown(text: &str) -> &str {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
 }

@@ -1,5 +1,7 @@
 //! One entry of a record, and its line.
 
+use std::io::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,13 +20,13 @@ pub(super) const FORMAT: &str = "worldflux.record.v1";
 
 /// One thing that a plugin, or the host for itself, wants to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct Call<A = Value> {
     /// The export during which it was asked for; `None` for the host's own.
     pub export: Option<Export>,
     /// The import that was called: `process.launch-command`.
     pub import: String,
     /// What was asked, with no secret in it.
-    pub action: Value,
+    pub action: A,
 }
 
 /// What an entry says.
@@ -83,6 +85,14 @@ pub enum Body {
     },
 }
 
+/// What is said most often, as it is written: the words of [`Body`], with a value in whatever form there is one.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(super) enum Said<'a, T> {
+    Intent(&'a Call<T>),
+    Result { of: u64, outcome: &'a T },
+}
+
 /// One entry, as read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -95,23 +105,24 @@ pub struct Entry {
     pub body: Body,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    seq: u64,
-    at: String,
-    #[serde(flatten)]
-    body: &'a Body,
-    prev: String,
-}
-
-/// The line of an entry, line feed included, and its hash.
-pub(super) fn line(seq: u64, at: Moment, body: &Body, prev: &Digest) -> serde_json::Result<(Vec<u8>, Digest)> {
+/// The line of an entry, line feed included, and its hash. `body` is a [`Body`] or what is written like one.
+pub(super) fn line(seq: u64, at: Moment, body: &impl Serialize, prev: &Digest) -> serde_json::Result<(Vec<u8>, Digest)> {
     let mut line = Vec::with_capacity(512);
-    serde_json::to_writer(&mut line, &Line { seq, at: at.to_string(), body, prev: prev.hex() })?;
+    write!(line, "{{\"seq\":{seq},\"at\":\"{at}\"").map_err(serde_json::Error::io)?;
+    let begin = line.len();
+    serde_json::to_writer(&mut line, body)?;
+    // The fields of the body go on where the others are: a comma instead of its first brace, and none at its end.
+    if let Some(brace) = line.get_mut(begin) {
+        *brace = b',';
+    }
+    line.pop();
+    line.extend_from_slice(b",\"prev\":\"");
+    line.extend_from_slice(&prev.digits());
+    line.extend_from_slice(b"\"}");
     let hash = chain(prev, &line);
     line.pop();
     line.extend_from_slice(HASH.as_bytes());
-    line.extend_from_slice(hash.hex().as_bytes());
+    line.extend_from_slice(&hash.digits());
     line.extend_from_slice(b"\"}\n");
     Ok((line, hash))
 }
@@ -124,6 +135,18 @@ pub(super) fn split(line: &[u8]) -> Option<(Vec<u8>, Digest)> {
     let mut canonical = body.to_vec();
     canonical.push(b'}');
     Some((canonical, hash))
+}
+
+impl<T: Serialize> Said<'_, T> {
+    /// The same, to be looked through and taken apart.
+    pub(super) fn body(&self) -> serde_json::Result<Body> {
+        Ok(match self {
+            Self::Intent(Call { export, import, action }) => {
+                Body::Intent(Call { export: *export, import: import.clone(), action: serde_json::to_value(action)? })
+            }
+            Self::Result { of, outcome } => Body::Result { of: *of, outcome: serde_json::to_value(outcome)? },
+        })
+    }
 }
 
 /// The hash of an entry whose canonical form is `canonical` and that follows `prev`.

@@ -9,7 +9,10 @@ use super::*;
 use crate::{
     names::Export,
     policy::Denial,
-    store::record::{Call, Record, entry::LINE, read_record},
+    store::{
+        Hide,
+        record::{Call, Record, entry::LINE, read_record},
+    },
 };
 
 fn call(text: &str) -> Call {
@@ -66,6 +69,36 @@ fn a_line_has_the_documented_form() {
     let expected = Digest::of(&[genesis.bytes().as_slice(), bare.as_bytes()].concat());
     assert_eq!(value["hash"], expected.hex());
     assert_eq!((&value["seq"], &value["kind"], &value["run"]), (&json!(0), &json!("begin"), &json!("run-1")));
+}
+
+#[test]
+fn an_entry_is_the_same_whether_or_not_there_is_something_to_hide() {
+    #[derive(serde::Serialize)]
+    struct Told {
+        bytes: u64,
+        name: &'static str,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let written = |file: &str, hide: Hide| {
+        let path = folder.path().join(file);
+        let record = Record::create(&path, &"run-1".parse().unwrap()).unwrap().hiding(hide);
+        let told = || Told { bytes: 7, name: "a \"name\"\n" };
+        let ticket = record.intent(Call { export: None, import: "x".into(), action: told() }).unwrap();
+        record.result(ticket, told()).unwrap();
+        verify_record(&path).unwrap();
+        let plain = |line: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            for name in ["at", "prev", "hash"] {
+                line.as_object_mut().unwrap().remove(name).unwrap();
+            }
+            line
+        };
+        fs::read_to_string(path).unwrap().lines().map(plain).collect::<Vec<_>>()
+    };
+    let plain = written("plain", Hide::default());
+    assert_eq!(plain, written("hidden", Hide::with(|text| *text = text.replace("secret", "***"))));
+    assert_eq!((&plain[1]["action"], &plain[2]["outcome"]), (&json!({ "bytes": 7, "name": "a \"name\"\n" }), &plain[1]["action"]));
+    assert_eq!(plain[1]["export"], json!(null));
 }
 
 #[test]
@@ -149,7 +182,7 @@ fn long_values_are_shortened_and_marked_and_every_line_fits() {
     let many: Vec<_> = (0..50_000).collect();
     let ticket = record.intent(Call { action: json!(many), ..call("x") }).unwrap();
     let keys: serde_json::Map<_, _> = (0..3_000).map(|n| (format!("{n}-{}", "k".repeat(50)), json!("v".repeat(100)))).collect();
-    record.result(ticket, keys.into()).unwrap();
+    record.result(ticket, keys).unwrap();
     record
         .denied(
             Call { import: big.clone(), ..call(&big) },

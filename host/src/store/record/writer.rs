@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    entry::{Body, Call, FORMAT, LINE, genesis, line},
+    entry::{Body, Call, FORMAT, LINE, Said, genesis, line},
     shorten::shorten,
     verify::verify_record,
 };
@@ -130,21 +130,25 @@ impl Record {
     }
 
     /// Something is about to be done. An error means that it must not be.
-    pub fn intent(&self, call: Call) -> Result<Ticket, StoreError> {
-        let share = share_of(&call);
-        self.ask(Body::Intent(call), share).map(Ticket)
+    #[expect(clippy::needless_pass_by_value, reason = "what was asked is over with its entry")]
+    pub fn intent<A: Serialize>(&self, call: Call<A>) -> Result<Ticket, StoreError> {
+        let mut pen = self.pen();
+        let written = self.say(&mut pen, &Said::Intent(&call), share_of(call.export))?;
+        self.granted(&mut pen, written).map(Ticket)
     }
 
     /// What came of an intent.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used up by its result")]
-    pub fn result(&self, ticket: Ticket, outcome: Value) -> Result<(), StoreError> {
-        self.write(Body::Result { of: ticket.0, outcome }).map(drop)
+    pub fn result<T: Serialize>(&self, ticket: Ticket, outcome: T) -> Result<(), StoreError> {
+        self.say(&mut self.pen(), &Said::Result { of: ticket.0, outcome: &outcome }, SHARES.whole).map(drop)
     }
 
     /// Something was asked for and refused.
     pub fn denied(&self, call: Call, denial: Denial) -> Result<(), StoreError> {
-        let share = share_of(&call);
-        self.ask(Body::Denial { call, denial }, share).map(drop)
+        let mut pen = self.pen();
+        let share = share_of(call.export);
+        let written = self.write_within(&mut pen, Body::Denial { call, denial }, share)?;
+        self.granted(&mut pen, written).map(drop)
     }
 
     /// The run goes on to this step.
@@ -190,14 +194,13 @@ impl Record {
         &self.path
     }
 
-    /// The number of the entry; an error where the record has no place for it.
-    fn ask(&self, body: Body, share: u64) -> Result<u64, StoreError> {
-        let mut pen = self.pen();
-        if let Some(seq) = self.write_within(&mut pen, body, share)? {
+    /// The number of the entry; an error where the record had no place for it.
+    fn granted(&self, pen: &mut Pen, written: Option<u64>) -> Result<u64, StoreError> {
+        if let Some(seq) = written {
             return Ok(seq);
         }
         if !pen.told {
-            self.write_within(&mut pen, Body::Dropped { limit: self.limit }, SHARES.whole)?;
+            self.write_within(pen, Body::Dropped { limit: self.limit }, SHARES.whole)?;
             pen.told = true;
         }
         Err(StoreError::RecordFull { path: self.path.clone(), limit: Bytes(self.limit) })
@@ -208,6 +211,18 @@ impl Record {
         self.write_within(&mut self.pen(), body, SHARES.whole)
     }
 
+    /// The same, for what is said often: it is not taken apart where there is nothing to hide and it is short enough.
+    fn say<T: Serialize>(&self, pen: &mut Pen, said: &Said<'_, T>, share: u64) -> Result<Option<u64>, StoreError> {
+        if self.hide.is_empty() {
+            let (text, hash) = self.line(pen, said)?;
+            if text.len() <= LINE {
+                return self.put(pen, &text, hash, share);
+            }
+        }
+        let body = said.body().map_err(|error| self.unwritable(error))?;
+        self.write_within(pen, body, share)
+    }
+
     /// The number of the entry; `None` where this share of the record is full.
     fn write_within(&self, pen: &mut Pen, body: Body, share: u64) -> Result<Option<u64>, StoreError> {
         let body = body.hidden(&self.hide);
@@ -215,15 +230,23 @@ impl Record {
             fits if fits.0.len() <= LINE => fits,
             _ => self.line(pen, &shorten(body, LINE))?,
         };
+        self.put(pen, &text, hash, share)
+    }
+
+    fn put(&self, pen: &mut Pen, text: &[u8], hash: Digest, share: u64) -> Result<Option<u64>, StoreError> {
         if pen.bytes + text.len() as u64 > self.limit / SHARES.whole * share {
             pen.dropped += 1;
             return Ok(None);
         }
-        pen.append(&self.path, &text, hash).map(Some)
+        pen.append(&self.path, text, hash).map(Some)
     }
 
-    fn line(&self, pen: &Pen, body: &Body) -> Result<(Vec<u8>, Digest), StoreError> {
-        line(pen.seq, Moment::now(), body, &pen.prev).map_err(|error| StoreError::io("written", &self.path, error))
+    fn line(&self, pen: &Pen, body: &impl Serialize) -> Result<(Vec<u8>, Digest), StoreError> {
+        line(pen.seq, Moment::now(), body, &pen.prev).map_err(|error| self.unwritable(error))
+    }
+
+    fn unwritable(&self, error: serde_json::Error) -> StoreError {
+        StoreError::io("written", &self.path, error)
     }
 
     fn pen(&self) -> MutexGuard<'_, Pen> {
@@ -231,9 +254,9 @@ impl Record {
     }
 }
 
-/// Which share of the record an entry about this call may use.
-fn share_of(call: &Call) -> u64 {
-    if matches!(call.export, Some(Export::Kill | Export::Teardown) | None) { SHARES.release } else { SHARES.asked }
+/// Which share of the record an entry about a call in this export may use.
+const fn share_of(export: Option<Export>) -> u64 {
+    if matches!(export, Some(Export::Kill | Export::Teardown) | None) { SHARES.release } else { SHARES.asked }
 }
 
 impl Pen {
