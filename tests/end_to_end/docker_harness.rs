@@ -23,7 +23,7 @@ fn commands_do_in_containers_what_the_client_promises() {
     client_tests(docker(), &["test_worldflux_client.Commands"]);
 }
 
-/// F106, F160, F162, F163, F164, F165, F166, F167, F168, F182, F188, F205, F210, F212, N14, N16, N17, N18, N24, N25
+/// F106, F160, F162, F163, F164, F165, F166, F167, F168, F182, F188, F205, F210, F212, N14, N15, N16, N17, N18, N24, N25
 #[test]
 fn files_and_snapshots_do_in_containers_what_the_client_promises() {
     client_tests(docker(), &["test_worldflux_client.Files"]);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use worldflux::names::Export;
+use worldflux::{
+    names::Export,
+    policy::{Limits, Rate},
+};
 
 use crate::lab::{attack, census, run, until};
 
@@ -68,7 +71,9 @@ fn what_a_guest_holds_when_it_traps_is_released() {
 #[test]
 fn ten_thousand_starts_are_slowed_down_and_leave_nothing() {
     let before = census();
-    let report = attack(Export::Doctor, "storm-of-starts").run();
+    // So few that none is due where each takes long.
+    let limits = Limits { start_rate: Rate { burst: 128, per_second: 2 }, ..Limits::default() };
+    let report = attack(Export::Doctor, "storm-of-starts").limits(limits).run();
     let said: Vec<u64> = report.said().split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
     let [started, late, refused] = said[..] else { panic!("{}", report.said()) };
     assert!((100..=600).contains(&started) && late > 9_000 && refused == 0, "{}", report.said());

@@ -182,6 +182,11 @@ impl Attack {
 
     pub(crate) async fn go(self) -> Report {
         let lab = lab();
+        // It gets no settings: what it does stands in the component, whose compilation is nobody's time but ours.
+        let describes = (self.export == Export::Describe).then(|| {
+            let component = rogue_that_describes(&self.behaviour);
+            lab.engine.load(&component, Digest::of(&component)).unwrap()
+        });
         let rights = Rights { asks: self.asks.clone(), grants: self.grants.clone(), ..rogue_rights() };
         let usable = usable_secrets(&rights);
         let granted = |(name, value): &(SecretName, SecretValue)| Some((name.clone(), value.clone(), usable.get(name)?.iter().collect()));
@@ -203,7 +208,7 @@ impl Attack {
         };
         let children = call.children.clone();
         let begin = Instant::now();
-        let answer = self.ask(lab, call).await;
+        let answer = self.ask(lab, describes.as_ref().unwrap_or(&lab.rogue), call).await;
         let took = begin.elapsed();
         assert!(took < self.patience + Duration::from_secs(5), "`{}` took {took:?}", self.behaviour);
         record.flush().unwrap();
@@ -215,18 +220,13 @@ impl Attack {
         Report { behaviour: self.behaviour, answer, entries, talk, children, output: self.output, place: self.place }
     }
 
-    async fn ask(&self, lab: &Lab, call: Call) -> Result<String, CallError> {
+    async fn ask(&self, lab: &Lab, rogue: &Plugin, call: Call) -> Result<String, CallError> {
         let settings = json!({ self.export.name(): self.behaviour });
         let question = question(&settings, self.place.path());
-        let (engine, rogue) = (&lab.engine, &lab.rogue);
+        let engine = &lab.engine;
         let said = |details: BTreeMap<String, Value>| details.get("rogue").and_then(Value::as_str).unwrap_or_default().to_owned();
         match self.export {
-            Export::Describe => {
-                // It gets no settings: what it does stands in the component.
-                let component = rogue_that_describes(&self.behaviour);
-                let rogue = engine.load(&component, Digest::of(&component)).unwrap();
-                engine.describe(&rogue, call).await.map(|answer| said(answer.details))
-            }
+            Export::Describe => engine.describe(rogue, call).await.map(|answer| said(answer.details)),
             Export::Doctor => {
                 let findings = engine.doctor(rogue, call, &settings).await?;
                 Ok(findings.into_iter().map(|finding| finding.message).collect())

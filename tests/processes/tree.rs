@@ -11,7 +11,7 @@ use worldflux::{
     sandbox::{SpawnError, StartOptions, Stdin},
 };
 
-use crate::kit::{Events, Order, mark, marked, order, python, quiet, run, shell, until};
+use crate::kit::{Events, Order, PATIENCE, mark, marked, order, python, quiet, run, shell, until};
 
 /// Forks twice, with a session of its own in between, and stays.
 const DAEMON: &str = "
@@ -36,7 +36,7 @@ fn dies(order: Order, ready: &str, end: impl FnOnce(&worldflux::sandbox::Child))
         let begin = Instant::now();
         end(&child);
         let exit = child.wait().await;
-        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < PATIENCE, "{:?}", begin.elapsed());
         assert_eq!(marked(&mark), Vec::<String>::new());
         exit.ending.kind
     })
@@ -134,7 +134,7 @@ fn a_command_that_kills_its_supervisor_is_lost_and_dead() {
         let exit = child.wait().await;
         assert_eq!(exit.ending.kind, EndKind::Lost);
         assert_eq!(exit.ending.evidence, "the supervisor ended without a report; no process of its session is left");
-        assert!(exit.duration < Duration::from_secs(3), "{:?}", exit.duration);
+        assert!(exit.duration < PATIENCE, "{:?}", exit.duration);
         assert_eq!(marked(&mark), Vec::<String>::new());
     });
 }
@@ -150,7 +150,7 @@ fn a_command_that_kills_its_supervisor_at_once_is_dead_too() {
                 // The supervisor was gone before it could say that the command runs.
                 Err(error) => assert!(matches!(error, SpawnError::Supervisor { .. }), "{error}"),
             }
-            assert!(begin.elapsed() < Duration::from_secs(3));
+            assert!(begin.elapsed() < PATIENCE);
             assert_eq!(marked(&mark), Vec::<String>::new());
         });
     }
@@ -160,7 +160,7 @@ fn a_command_that_kills_its_supervisor_at_once_is_dead_too() {
 fn a_command_that_stops_its_supervisor_is_still_followed_to_its_end() {
     let output = run(shell("kill -STOP $PPID; echo on; exit 6").output(|_| ()));
     assert_eq!((output.stdout().as_str(), output.exit.ending.kind), ("on\n", EndKind::Exited { code: 6 }));
-    assert!(output.took < Duration::from_secs(3), "{:?}", output.took);
+    assert!(output.took < PATIENCE, "{:?}", output.took);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_command_that_stops_its_supervisor_cannot_escape_its_deadline() {
     let script = "while :; do kill -STOP $PPID; done";
     let output = run(shell(script).variable("MARK", &mark).output(|options| options.deadline = Some(Duration::from_millis(200))));
     assert_eq!(output.exit.ending.kind, EndKind::TimedOut);
-    assert!(output.took < Duration::from_secs(4), "{:?}", output.took);
+    assert!(output.took < PATIENCE, "{:?}", output.took);
     run(until("nobody is left", || marked(&mark).is_empty()));
 }
 

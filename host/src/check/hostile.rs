@@ -133,7 +133,7 @@ impl Attacker<'_> {
         let call = self.call()?;
         let children = call.children.clone();
         let answer = self.engine.doctor(&self.plugin, call, &json!({ "doctor": behaviour })).await;
-        children.kill_all();
+        children.end_all().await;
         Ok(answer.map(|findings| findings.into_iter().map(|finding| finding.message).collect()))
     }
 

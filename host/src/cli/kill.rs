@@ -1,17 +1,23 @@
 //! `worldflux kill`.
 
+use std::time::{Duration, Instant};
+
 use super::{args::KillArgs, context::Context, exit::Exit, output::Mark};
 use crate::{
+    names::RunId,
     run::RunError,
-    store::{Control, Delivery},
+    store::{Control, Delivery, State},
 };
+
+/// How long a host that leads a run may take to listen.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn kill(context: &Context, arguments: &KillArgs) -> Result<Exit, RunError> {
     let host = context.host()?;
     host.settle()?;
     let row = host.state().resolve_run(arguments.run.as_str())?;
     let control = if arguments.force { Control::Kill } else { Control::Stop };
-    let delivery = host.state().send_control(&row.id, control)?;
+    let delivery = send(host.state(), &row.id, control)?;
     if context.output.json {
         context.output.document(&serde_json::json!({ "run": row.id, "delivered": delivery == Delivery::Delivered }));
     } else {
@@ -22,4 +28,17 @@ pub(super) fn kill(context: &Context, arguments: &KillArgs) -> Result<Exit, RunE
         context.output.talk(Mark::Note, &text);
     }
     Ok(Exit::Ok)
+}
+
+/// Ask the host of a run, which may be about to begin to listen.
+fn send(state: &State, run: &RunId, control: Control) -> Result<Delivery, RunError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let delivery = state.send_control(run, control)?;
+        let is_asked = delivery == Delivery::Delivered || state.run(run)?.status.is_final() || !state.is_led(run)?;
+        if is_asked || Instant::now() >= until {
+            return Ok(delivery);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -1,5 +1,7 @@
 //! `worldflux run`.
 
+use std::pin::pin;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -40,11 +42,27 @@ pub(super) async fn run(context: &Context, arguments: &RunArgs) -> Result<Exit, 
         (false, false) => Watch::Plain,
     };
     let place = settings.output.clone();
-    let RunHandle { id: _, mut events, canceller, running } = host.run(settings).await?;
-    let mut watcher = Watcher::new(context.output, watch);
-    let mut interrupted = false;
     let mut interrupts = signal(SignalKind::interrupt()).ok();
     let mut terminations = signal(SignalKind::terminate()).ok();
+    let mut interrupted = false;
+    let mut beginning = pin!(host.run(settings));
+    let RunHandle { id: _, mut events, canceller, running } = loop {
+        tokio::select! {
+            begun = &mut beginning => break begun?,
+            () = received(&mut interrupts) => {
+                if interrupted {
+                    return Ok(Exit::Interrupted);
+                }
+                context.output.talk(Mark::Note, "ending the run once it has begun; press Ctrl-C again to leave at once");
+                interrupted = true;
+            }
+            () = received(&mut terminations) => return Ok(Exit::Interrupted),
+        }
+    };
+    if interrupted {
+        canceller.ask(Cancel::Stop);
+    }
+    let mut watcher = Watcher::new(context.output, watch);
     loop {
         tokio::select! {
             event = events.recv() => match event {

@@ -6,7 +6,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::{
     call::CommandLaunch,
@@ -18,6 +22,9 @@ use crate::{
     policy::{Limits, Permit, StartProcess},
     sandbox::{Child, Exit, Launcher, SpawnError, StartOptions},
 };
+
+/// Longest time that processes which were killed are waited for.
+const END: Duration = Duration::from_secs(5);
 
 /// The processes that outlive the call that started them.
 type Table = BTreeMap<ProcessHandle, Launched>;
@@ -106,11 +113,14 @@ impl Children {
             .retain(|_, Launched { child, start, .. }| Arc::strong_count(child) > 1 || start.strong_count() > 0 || child.exit().is_none());
     }
 
-    /// End what is left, by force.
-    pub fn kill_all(&self) {
-        for launched in self.table().values() {
-            launched.child.kill();
+    /// End what is left, by force, and wait until it is over.
+    pub async fn end_all(&self) {
+        let left: Vec<_> = self.table().values().map(|launched| launched.child.clone()).collect();
+        for child in &left {
+            child.kill();
         }
+        // Longer takes only what the kernel does not let go.
+        let _ = timeout(END, join_all(left.iter().map(|child| child.wait()))).await;
     }
 
     /// Wait until nothing more is written down about children that have ended.

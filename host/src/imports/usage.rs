@@ -1,6 +1,8 @@
 //! What a run has used up of the host.
 
 use std::{
+    future::ready,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -8,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    task::coop::unconstrained,
+    time::{sleep, timeout},
+};
 
 use crate::{
     names::{Bytes, Cause, Failure},
@@ -45,6 +52,28 @@ pub(super) struct Alive(Arc<AtomicU64>);
 impl Drop for Alive {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// When a request may go on, and its place among those that go on at once.
+pub(super) struct Turn {
+    pause: Duration,
+    place: Result<OwnedSemaphorePermit, Queued>,
+}
+
+/// A place that is not free yet.
+type Queued = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+impl Turn {
+    /// Wait for it; `None` where no place became free for so long.
+    pub(super) async fn wait(self, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        if !self.pause.is_zero() {
+            Box::pin(sleep(self.pause)).await;
+        }
+        match self.place {
+            Ok(place) => Some(place),
+            Err(queued) => Box::pin(timeout(patience, queued)).await.ok()?.ok(),
+        }
     }
 }
 
@@ -100,19 +129,19 @@ impl Usage {
         self.calls.borrow()
     }
 
-    /// How long the next request over the network has to wait.
-    pub(super) fn request_pause(&self) -> Duration {
-        self.requests.borrow()
-    }
-
-    /// A place among the requests that go on at once, if there is one now.
-    pub(super) fn free_request_place(&self) -> Option<OwnedSemaphorePermit> {
-        self.places.clone().try_acquire_owned().ok()
-    }
-
-    /// A place among the requests that go on at once, when there is one.
-    pub(super) async fn request_place(&self) -> Option<OwnedSemaphorePermit> {
-        self.places.clone().acquire_owned().await.ok()
+    /// The turn of the next request over the network. The order is that in which this is called.
+    pub(super) fn turn(&self) -> Turn {
+        let pause = self.pause().max(self.requests.borrow());
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            // Whoever is polled stands in the queue. A plugin that reads its answers one after the other would wait for ever for one whose
+            // place was taken by a later one.
+            let mut place: Queued = Box::pin(unconstrained(self.places.clone().acquire_owned()));
+            match place.as_mut().now_or_never() {
+                Some(place) => Box::pin(ready(place)),
+                None => place,
+            }
+        });
+        Turn { pause, place }
     }
 
     /// Whether one more log line is taken.

@@ -7,7 +7,6 @@ use super::{
     event::OutputSource,
     execute::Execution,
     output::Output,
-    reader::Reader,
     rows::{LogEnd, Rows},
     story::Story,
     verdict::Verdict,
@@ -58,7 +57,7 @@ impl Story {
         };
         self.add_folder()?;
         // Most environments need no program to be made; an empty log tells nobody anything.
-        let reader = Reader::Watcher { source: OutputSource::BuildEnv, events: self.events.clone() };
+        let reader = self.watcher(OutputSource::BuildEnv);
         let output = Output::lazy(Some(self.log_path("build-env")), self.held.scrubber(), reader);
         let built = self.call_build(existing.as_deref(), &output).await;
         self.finish_log("build-env", &output, false, LogEnd::Durable).await?;

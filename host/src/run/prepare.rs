@@ -16,13 +16,15 @@ use crate::{
     policy::{Folder, Profile, Rights},
     sandbox::Stdin,
     secrets::Held,
-    store::{NewRun, ReasonCode, Record, RunLock, RunStatus},
+    store::{ControlReceiver, NewRun, ReasonCode, Record, RunLock, RunStatus, StoreError},
     workspace::{Workspace, WorkspaceError},
 };
 
 /// What a run begins with.
 pub(super) struct Prepared {
     pub(super) lock: RunLock,
+    /// Where other processes ask this run to end.
+    pub(super) control: Result<ControlReceiver, StoreError>,
     pub(super) record: Record,
     pub(super) folders: Folders,
     pub(super) stdin: Stdin,
@@ -80,6 +82,8 @@ pub(super) fn prepare(
         step: Step::Open.name().to_owned(),
         output_dir: settings.output.clone(),
     })?;
+    // From here on others know of the run, and may want its end.
+    let control = ControlReceiver::create(&host.state, &settings.run_id);
     let own_workspace = own.map(|path| {
         settings.work_in(path.clone());
         Workspace::at(path)
@@ -90,7 +94,7 @@ pub(super) fn prepare(
         let _ = host.state.finish_run(&settings.run_id, RunStatus::Failed, ReasonCode::HostFault, &error.to_string());
     }
     let (record, folders, own_workspace) = begun?;
-    Ok(Prepared { lock, record, folders, stdin, created_at, own_workspace })
+    Ok(Prepared { lock, control, record, folders, stdin, created_at, own_workspace })
 }
 
 /// Whether the places of the run can be used, with links followed, and shown to somebody who is not trusted: none of them may hold more than

@@ -11,7 +11,10 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
-use super::event::{Event, OutputSource};
+use super::{
+    event::{Event, OutputSource},
+    session::SetupOutput,
+};
 use crate::names::Channel;
 
 /// Bytes of a stream that wait for its reader. When there are more the command waits, as at a full pipe.
@@ -31,6 +34,8 @@ pub(super) enum Reader {
         source: OutputSource,
         /// Where it goes.
         events: mpsc::Sender<Event>,
+        /// Where it is kept too.
+        setup: Option<Arc<Mutex<SetupOutput>>>,
     },
     /// Whoever reads it piece by piece.
     Stream(ChunkSender),
@@ -94,7 +99,8 @@ impl Reader {
     /// Hand a piece on, from a thread that may wait.
     pub(super) fn give(&self, channel: Channel, bytes: Bytes) {
         match self {
-            Self::Watcher { source, events } => {
+            Self::Watcher { source, events, setup } => {
+                hear(setup.as_deref(), channel, &bytes);
                 if !events.is_closed() {
                     let _ = events.blocking_send(Event::Output { source: *source, channel, bytes });
                 }
@@ -113,8 +119,11 @@ impl Reader {
     /// The same, from a task.
     pub(super) async fn pass_on(&self, channel: Channel, bytes: Bytes) {
         match self {
-            // Where nobody watches any more, the log has it.
-            Self::Watcher { source, events } => drop(events.send(Event::Output { source: *source, channel, bytes }).await),
+            Self::Watcher { source, events, setup } => {
+                hear(setup.as_deref(), channel, &bytes);
+                // Where nobody watches any more, the log has it.
+                let _ = events.send(Event::Output { source: *source, channel, bytes }).await;
+            }
             Self::Stream(sender) => {
                 let cost = cost(&bytes);
                 sender.wait_for_room(cost).await;
@@ -176,6 +185,12 @@ impl Drop for ChunkReceiver {
 
 fn cost(bytes: &Bytes) -> u32 {
     u32::try_from(bytes.len().clamp(LEAST, WINDOW)).unwrap_or(u32::MAX)
+}
+
+fn hear(setup: Option<&Mutex<SetupOutput>>, channel: Channel, bytes: &[u8]) {
+    if let Some(setup) = setup {
+        setup.lock().unwrap_or_else(PoisonError::into_inner).keep(channel, bytes);
+    }
 }
 
 fn keep(kept: &Mutex<[Vec<u8>; 2]>, channel: Channel, bytes: &Bytes) {

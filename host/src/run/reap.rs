@@ -45,6 +45,10 @@ impl Host {
         for row in self.state.abandoned_runs()? {
             // Somebody else may be just as quick: whoever gets the lock settles.
             let Ok(_lock) = self.state.lock_run(&row.id) else { continue };
+            // And its own host may have ended it meanwhile.
+            if self.state.run(&row.id)?.status.is_final() {
+                continue;
+            }
             match self.settle_run(&row) {
                 Ok(status) => reaped.runs.push((row.id, status)),
                 Err(error) => reaped.problems.push(format!("run `{}`: {error}", row.id)),

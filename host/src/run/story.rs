@@ -1,6 +1,10 @@
 //! One run, from the first line in the database to its manifest.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -17,6 +21,7 @@ use super::{
     reader::Reader,
     resolve::Resolved,
     rows::{LogEnd, Rows},
+    session::SetupOutput,
     step::Step,
     verdict::Verdict,
 };
@@ -29,7 +34,7 @@ use crate::{
     policy::ChildNetwork,
     sandbox::Stdin,
     secrets::Held,
-    store::{self, Control, ControlReceiver, ExecutionKind, LogFile, LogWriter, Manifest, Record, RunLock},
+    store::{self, Control, ControlReceiver, ExecutionKind, LogFile, LogWriter, Manifest, Record, RunLock, StoreError},
     workspace::{Placeholders, Workspace},
 };
 
@@ -103,6 +108,8 @@ pub(super) struct Story {
     pub(super) placeholders: Placeholders,
     /// What the workspace held, where the user wants to know.
     pub(super) snapshots: Option<store::Snapshots>,
+    /// What the setup writes, where somebody asks for it.
+    pub(super) setup: Option<Arc<Mutex<SetupOutput>>>,
     pub(super) created_at: Moment,
     pub(super) durations: BTreeMap<String, f64>,
     step: (Step, Instant),
@@ -117,9 +124,9 @@ impl Host {
     pub async fn run(self: &Arc<Self>, settings: RunSettings) -> Result<RunHandle, RunError> {
         let (canceller, wish) = cancel::channel();
         let (events, watcher) = mpsc::channel(EVENTS);
-        let story = Story::open(self.clone(), settings, None, events, wish).await?;
+        let (story, control) = Story::open(self.clone(), settings, None, events, wish).await?;
         let id = story.question.settings.run_id.clone();
-        let listener = match ControlReceiver::create(&self.state, &id) {
+        let listener = match control {
             Ok(control) => Some(tokio::spawn(listen(control, canceller.clone()))),
             // Nobody else can stop this run then; whoever started it still can.
             Err(error) => {
@@ -151,14 +158,15 @@ pub(super) async fn listen(mut control: ControlReceiver, canceller: Canceller) {
 }
 
 impl Story {
-    /// Everything up to the first step. `own` is there for a story whose workspace is made for it alone, and `settings` name it already.
+    /// Everything up to the first step, and where other processes ask for the end. `own` is there for a story whose workspace is made for it
+    /// alone, and `settings` name it already.
     pub(super) async fn open(
         host: Arc<Host>,
         mut settings: RunSettings,
         own: Option<OwnWorkspace>,
         events: mpsc::Sender<Event>,
         cancelled: Cancelled,
-    ) -> Result<Self, RunError> {
+    ) -> Result<(Self, Result<ControlReceiver, StoreError>), RunError> {
         host.launcher.prepare(SUPERVISORS, settings.sandbox);
         let resolved = host.resolve_for(&settings).await?;
         let named = host.name_assets(&mut settings, &resolved.description)?;
@@ -205,11 +213,12 @@ impl Story {
             created_at: prepared.created_at,
             durations: BTreeMap::new(),
             step: (Step::Open, Instant::now()),
+            setup: None,
             _lock: prepared.lock,
             resolved,
             host,
         };
-        Ok(story)
+        Ok((story, prepared.control))
     }
 
     /// The order of events. The way to the command ends at the first step that fails; the way home is always taken whole.
@@ -325,9 +334,14 @@ impl Story {
         self.question.settings.output.join("logs").join(file)
     }
 
+    /// Who gets the output of the setup, and of the command of a run.
+    pub(super) fn watcher(&self, source: OutputSource) -> Reader {
+        Reader::Watcher { source, events: self.events.clone(), setup: self.setup.clone() }
+    }
+
     /// Begin the log of a command.
     pub(super) fn output(&self, name: &str, source: OutputSource) -> Result<Arc<Output>, Verdict> {
-        Output::create(&self.log_path(name), self.held.scrubber(), Reader::Watcher { source, events: self.events.clone() })
+        Output::create(&self.log_path(name), self.held.scrubber(), self.watcher(source))
             .map_err(|error| Verdict::from(super::output::log_failure(&error)).with_next_action(error.hint()))
     }
 

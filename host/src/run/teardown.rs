@@ -9,7 +9,7 @@ use crate::{
 impl Story {
     /// End what is left of the run's processes, and release the environment unless it carries a reuse key and works.
     pub(super) async fn teardown(&mut self, verdict: Verdict) -> Verdict {
-        self.children.kill_all();
+        self.children.end_all().await;
         let state = &self.host.state;
         let (release, metadata) = match std::mem::replace(&mut self.claim, Claim::None) {
             Claim::None => return verdict,

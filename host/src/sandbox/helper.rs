@@ -131,6 +131,11 @@ impl Helper {
         }
     }
 
+    /// Whether it waits for a command: it lives, and has said nothing.
+    pub(super) fn is_waiting(&self) -> bool {
+        poll(&mut [PollFd::new(&self.control, PollFlags::IN)], Some(&Timespec::default())) == Ok(0)
+    }
+
     /// Undo a SIGSTOP: the command can send one to its supervisor.
     pub(super) fn wake(&self) {
         // Fails only if it is over.

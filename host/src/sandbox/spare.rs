@@ -75,8 +75,20 @@ impl Shelf {
         self.changed.notify_all();
     }
 
-    /// The next; `None` where there is none, and none is coming. One that is coming is there sooner than one that is started now.
+    /// The next; `None` where there is none, and none is coming. One that is coming is there sooner than one that is started now. One that
+    /// died here, of the signal of a terminal to all that belongs to it, is passed over.
     pub(super) fn take(&self) -> Option<Helper> {
+        loop {
+            let mut next = self.wait()?;
+            if next.is_waiting() {
+                return Some(next);
+            }
+            next.kill();
+            next.reap();
+        }
+    }
+
+    fn wait(&self) -> Option<Helper> {
         let is_coming = |stock: &mut Stock| stock.ready.is_empty() && stock.coming > 0;
         let waited = self.changed.wait_while(self.stock(), is_coming);
         waited.unwrap_or_else(PoisonError::into_inner).ready.pop_front()

@@ -1,7 +1,7 @@
 //! Who leads a run. A process id is never believed: it may belong to another process by now, a lock cannot.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Held by the host that leads a run. The system takes it back when the process ends, however it ends.
 ///
 /// The descriptor is closed by `exec`. A child that is forked and does not `exec` has to close it, or the run looks led for as long as
-/// that child lives.
+/// that child lives once this process was killed.
 #[derive(Debug)]
 pub struct RunLock {
     run: RunId,
@@ -31,9 +31,10 @@ impl RunLock {
     }
 }
 
-impl AsFd for RunLock {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // To close it would not be enough: a child that another thread starts has a copy of it until it is at its `exec`.
+        let _ = flock(&self.descriptor, FlockOperation::Unlock);
     }
 }
 
@@ -122,7 +123,18 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         let lock = state.create_run(&new_run("one")).unwrap();
-        assert!(rustix::io::fcntl_getfd(&lock).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+        assert!(rustix::io::fcntl_getfd(&lock.descriptor).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+    }
+
+    #[test]
+    fn a_child_that_is_about_to_become_another_program_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let lock = state.create_run(&new_run("one")).unwrap();
+        // What such a child has.
+        let _copy = lock.descriptor.try_clone().unwrap();
+        drop(lock);
+        assert!(!state.is_led(&"one".parse().unwrap()).unwrap());
     }
 
     /// This very test again, in another process.

@@ -159,8 +159,11 @@ class Commands(Place):
         """F127, N04, N05, X02, X05"""
         begin = time.monotonic()
         mark = f"mark{os.urandom(8).hex()}"
-        result = self.session.exec("echo early; sleep 1000 & sleep 1000", env={"MARK": mark}, timeout=0.3)
-        self.assertLess(time.monotonic() - begin, 30)
+        for limit in (0.3, 3, 20):
+            result = self.session.exec("echo early; sleep 1000 & sleep 1000", env={"MARK": mark}, timeout=limit)
+            if result.stdout:  # Else this machine needs longer to begin.
+                break
+        self.assertLess(time.monotonic() - begin, 60)
         self.assertEqual((result.how, result.timed_out, result.stdout), ("timed-out", True, "early\n"))
         self.assertFalse(lives(mark))
 
@@ -374,7 +377,7 @@ class Files(Place):
         self.assertEqual(self.session.read("tree"), {"tree/a": "A"})
 
     def test_snapshots_are_compared_and_patched_and_gone_back_to(self):
-        """F160, F166, F182, F187, F188, N16, N17, N24, X56, X62"""
+        """F160, F166, F182, F187, F188, N15, N16, N17, N24, X56, X62"""
         self.session.write("kept", "1\n2\n3\n")
         old = self.session.snapshot()
         self.assertEqual(self.session.snapshot(), old)
@@ -389,10 +392,13 @@ class Files(Place):
             self.assertEqual((Path(other, "kept").read_text(), Path(other, "binary").read_bytes()), ("1\n2\n3\n4\n", b"\0\1"))
         archive = self.session.export(old, "gz")
         self.assertIn(b"kept", subprocess.run(["tar", "-tzf", archive], stdout=subprocess.PIPE, check=True).stdout)
+        self.session.exec("chmod 750 kept; ln -s kept link; mkdir empty", check=True)
         self.session.update_snapshot()
-        self.session.exec("rm kept; touch more", check=True)
+        self.session.exec("rm -r kept link empty; touch more", check=True)
         self.session.reset()
         self.assertEqual(self.session.read("kept", "more"), {"kept": "1\n2\n3\n4\n"})
+        modes = self.session.exec("stat -c %a kept; readlink link; ls -A empty; cd empty", check=True).stdout
+        self.assertEqual(modes, "750\nkept\n")
 
     def test_work_is_handed_over_by_a_checkpoint(self):
         """F106, F202, F203, N25"""

@@ -11,16 +11,12 @@ use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{sleep, timeout},
-};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::{body::Recorded, brokered::put_secrets, code, exchange::Exchange, scrubbed::Scrubbed};
 use crate::{
     egress::{self, Client, EgressError, Outbound},
-    imports::gate::Gate,
+    imports::{gate::Gate, usage::Turn},
     names::{Cause, Digest, Failure},
     policy::{self, Denial, EndpointName, Host, Permit, SecretName, SendRequest, WantedRequest},
     secrets::Held,
@@ -130,13 +126,14 @@ impl WasiHttpHooks for HttpContext {
         let (gate, client, plugin) = (self.gate.clone(), self.client.clone(), self.gate.rights().digest);
         let sending = Sending { gate, client, held: self.held.clone(), exchange, plugin, denied: self.denied.clone() };
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        Box::new(sending.answer(Outbound::new(permit, request, limits), limits.connect))
+        let turn = self.gate.usage().turn();
+        Box::new(sending.answer(turn, Outbound::new(permit, request, limits), limits.connect))
     }
 }
 
 impl Sending {
-    async fn answer(self, request: Result<Outbound, EgressError>, patience: Duration) -> Answer {
-        let Some(place) = self.place(patience).await else {
+    async fn answer(self, turn: Turn, request: Result<Outbound, EgressError>, patience: Duration) -> Answer {
+        let Some(place) = turn.wait(patience).await else {
             let most = self.gate.usage().limits().requests;
             let failure = Failure::new(Cause::Quota, format!("{most} requests of this run go on already, which is the most at once"));
             self.exchange.fail(&failure);
@@ -170,19 +167,6 @@ impl Sending {
         }
         self.held.scrubber().headers(response.headers_mut());
         Ok(response.map(|body| Scrubbed::new(body, self.held.scrubber())))
-    }
-
-    /// Wait for the turn of this request, and for a place among those that go on at once; `None` where there is none for too long.
-    async fn place(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
-        let usage = self.gate.usage();
-        let pause = usage.pause().max(usage.request_pause());
-        if !pause.is_zero() {
-            Box::pin(sleep(pause)).await;
-        }
-        match usage.free_request_place() {
-            Some(place) => Some(place),
-            None => Box::pin(timeout(patience, usage.request_place())).await.ok().flatten(),
-        }
     }
 }
 

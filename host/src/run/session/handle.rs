@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::Mode,
     engine::Feature,
-    names::{RunId, RuntimeName},
+    names::{Channel, RunId, RuntimeName},
     run::{cancel::Cancel, error::RunError},
     store::{ExecutionSummary, LogFile, Manifest},
 };
@@ -46,6 +46,9 @@ pub struct SessionPlaces {
     pub output: String,
 }
 
+/// Bytes of each stream of the setup that are kept.
+const SETUP: usize = 1 << 20;
+
 /// What the setup of a session wrote, apart from anything that a command wrote later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SetupOutput {
@@ -55,6 +58,18 @@ pub struct SetupOutput {
     pub stderr: Vec<u8>,
     /// Whether there was more, which the logs have.
     pub truncated: bool,
+}
+
+impl SetupOutput {
+    pub(in crate::run) fn keep(&mut self, channel: Channel, bytes: &[u8]) {
+        let kept = match channel {
+            Channel::Stdout => &mut self.stdout,
+            Channel::Stderr => &mut self.stderr,
+        };
+        let fits = bytes.len().min(SETUP - kept.len().min(SETUP));
+        kept.extend_from_slice(bytes.get(..fits).unwrap_or_default());
+        self.truncated |= fits < bytes.len();
+    }
 }
 
 impl Session {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -21,7 +21,6 @@ use super::{
 use crate::{
     config::RunSettings,
     engine::PathMapping,
-    names::Channel,
     policy::Folder,
     run::{
         assets::is_copied,
@@ -36,14 +35,11 @@ use crate::{
         story::{Story, listen},
         verdict::Verdict,
     },
-    store::{ControlReceiver, Manifest, ReasonCode, RunStatus},
+    store::{Manifest, ReasonCode, RunStatus},
 };
 
 /// Events that wait to be looked at.
 const EVENTS: usize = 32;
-
-/// Bytes of each stream of the setup that are kept to be shown; the logs have all of it.
-const SETUP: usize = 1 << 20;
 
 impl Host {
     /// Open a session: make its environment and set it up. `settings` are those of [`RunSettings::resolve_session`].
@@ -105,9 +101,10 @@ async fn open(
     });
     let (events, seen) = mpsc::channel(EVENTS);
     let setup = Arc::new(Mutex::new(SetupOutput::default()));
-    tokio::spawn(look(seen, watcher, setup.clone()));
-    let story = Story::open(host.clone(), settings, own, events, wish.clone()).await?;
-    let listener = match ControlReceiver::create(&host.state, &story.question.settings.run_id) {
+    tokio::spawn(look(seen, watcher));
+    let (mut story, control) = Story::open(host.clone(), settings, own, events, wish.clone()).await?;
+    story.setup = Some(setup.clone());
+    let listener = match control {
         Ok(control) => Some(tokio::spawn(listen(control, canceller.clone()))),
         Err(error) => {
             story.note(format!("`worldflux kill` will not reach this session: {error}")).await;
@@ -278,19 +275,9 @@ fn life(host: Arc<Host>, story: Story, memory: Memory, setup: Arc<Mutex<SetupOut
     })
 }
 
-/// Keep what the setup writes, and pass everything on to whoever watches.
-async fn look(mut seen: mpsc::Receiver<Event>, mut watcher: Option<mpsc::Sender<Event>>, setup: Arc<Mutex<SetupOutput>>) {
+/// Pass everything on to whoever watches.
+async fn look(mut seen: mpsc::Receiver<Event>, mut watcher: Option<mpsc::Sender<Event>>) {
     while let Some(event) = seen.recv().await {
-        if let Event::Output { channel, bytes, .. } = &event {
-            let mut setup = setup.lock().unwrap_or_else(PoisonError::into_inner);
-            let kept = match channel {
-                Channel::Stdout => &mut setup.stdout,
-                Channel::Stderr => &mut setup.stderr,
-            };
-            let fits = bytes.len().min(SETUP - kept.len().min(SETUP));
-            kept.extend_from_slice(bytes.get(..fits).unwrap_or_default());
-            setup.truncated |= fits < bytes.len();
-        }
         if let Some(sender) = &watcher
             && sender.send(event).await.is_err()
         {

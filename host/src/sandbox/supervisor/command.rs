@@ -9,6 +9,8 @@ use std::{
     },
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -18,6 +20,12 @@ use rustix::{
 
 use super::tree::Group;
 use crate::policy::StartProcess;
+
+/// Longest time that a program may be open for writing when it is started.
+const BUSY: Duration = Duration::from_millis(200);
+
+/// Pause until it is tried again.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Where descriptors are looked for when `/proc` is not there.
 const LIKELY_DESCRIPTORS: RawFd = 1024;
@@ -65,7 +73,7 @@ pub(super) fn start(
     };
     // SAFETY: this process has one thread, so its child can do whatever it could do itself.
     unsafe { command.pre_exec(begin) };
-    Ok(Pid::from_child(&command.spawn()?))
+    spawn(command)
 }
 
 /// The same for a command in namespaces of its own. It cannot see its supervisor, and dies with the first process of its namespace.
@@ -78,7 +86,19 @@ pub(super) fn start_inside(
     let mut command = prepare(process, file, streams);
     // SAFETY: as above.
     unsafe { command.pre_exec(restrict) };
-    Ok(Pid::from_child(&command.spawn()?))
+    spawn(command)
+}
+
+/// Start it. A file that was just written can still be open in a child of its writer that is not at its `exec` yet.
+fn spawn(mut command: Command) -> io::Result<Pid> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match command.spawn() {
+            Ok(child) => return Ok(Pid::from_child(&child)),
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && Instant::now() < until => thread::sleep(PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Start a program of the machine that inherits these descriptors, each by its number.

@@ -31,6 +31,13 @@ pub(super) enum Attempt {
     Gone,
 }
 
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // To close it would not be enough: a child that another thread starts has a copy of it until it is at its `exec`.
+        let _ = flock(&self.descriptor, FlockOperation::Unlock);
+    }
+}
+
 impl Hold {
     /// Try, without waiting, to hold `folder`.
     pub(super) fn attempt(folder: &Path, grip: Grip) -> Result<Attempt, StoreError> {

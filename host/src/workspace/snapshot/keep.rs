@@ -8,12 +8,12 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, statat, unlinkat},
+    fs::{AtFlags, FlockOperation, Mode, OFlags, openat, statat, unlinkat},
     io::Errno,
 };
 
 use super::{
-    objects::{Objects, PACKS, digest, open_in, space},
+    objects::{Locked, Objects, PACKS, digest, open_in, space},
     pack::{Packed, read_index},
     packer::{Packer, Written},
     stamp,
@@ -55,12 +55,11 @@ impl Objects {
     /// will find it again. [`WorkspaceError::Busy`] while somebody stores. A kept snapshot that cannot be read is an error, before
     /// anything is removed.
     pub fn prune(&self, wanted: impl FnOnce() -> Result<BTreeSet<Digest>, WorkspaceError>) -> Result<Pruned, WorkspaceError> {
-        let lock = self.lock_file()?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
+        let _lock = match Locked::new(self.lock_file()?, FlockOperation::NonBlockingLockExclusive) {
+            Ok(lock) => lock,
             Err(Errno::WOULDBLOCK) => return Err(WorkspaceError::Busy { root: self.root.path().to_owned() }),
             Err(errno) => return Err(self.root.at("lock", "lock", errno)),
-        }
+        };
         let wanted = wanted()?;
         let mut needed = HashSet::new();
         for digest in self.snapshots()?.iter().filter(|digest| wanted.contains(digest)) {

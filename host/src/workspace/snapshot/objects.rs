@@ -63,7 +63,25 @@ pub struct Objects {
 #[derive(Debug)]
 pub struct Writer<'o> {
     pub(super) objects: &'o Objects,
-    _lock: File,
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is held"))]
+    pub(super) lock: Locked,
+}
+
+/// The lock on all that is stored, held until dropped.
+#[derive(Debug)]
+pub(super) struct Locked(pub(super) File);
+
+impl Locked {
+    pub(super) fn new(file: File, how: FlockOperation) -> Result<Self, Errno> {
+        flock(&file, how).map(|()| Self(file))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // To close it would not be enough: a child that another thread starts has a copy of it until it is at its `exec`.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Objects {
@@ -83,9 +101,8 @@ impl Objects {
 
     /// Begin to store. Waits while something is being removed.
     pub fn writer(&self) -> Result<Writer<'_>, WorkspaceError> {
-        let lock = self.lock_file()?;
-        flock(&lock, FlockOperation::LockShared).map_err(|errno| self.root.at("lock", "lock", errno))?;
-        Ok(Writer { objects: self, _lock: lock })
+        let lock = Locked::new(self.lock_file()?, FlockOperation::LockShared).map_err(|errno| self.root.at("lock", "lock", errno))?;
+        Ok(Writer { objects: self, lock })
     }
 
     /// The snapshot of this digest.

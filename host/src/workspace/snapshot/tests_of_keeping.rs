@@ -42,6 +42,8 @@ fn nothing_is_removed_while_somebody_stores() {
     let error = place.objects.prune(|| Ok(BTreeSet::new())).unwrap_err();
     assert!(matches!(error, WorkspaceError::Busy { .. }), "{error}");
     assert_eq!(place.objects.snapshots().unwrap(), [taken.snapshot.digest]);
+    // What a child has that is about to become another program.
+    let _copy = writer.lock.0.try_clone().unwrap();
     drop(writer);
     assert_eq!(place.objects.prune(|| Ok(BTreeSet::new())).unwrap().snapshots, 1);
 }
