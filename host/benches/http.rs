@@ -62,13 +62,17 @@ const MANY: u32 = 10_000;
 const GROWTH: u64 = 8 << 20;
 
 fn main() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // One processor for each side: whether the scheduler puts them together or apart would be measured else.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).on_thread_start(|| stay_on(0)).enable_all().build()?;
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let address = serve()?;
     let guest = Arc::new(Guest::new(address, place.path())?);
     let mut table = Table::new();
+    let awake = kit::Awake::start();
     table.add("one request through the hook", "hyper alone", &through_hook(&runtime, &guest, address)?, Bound::Ratio(1.3));
     table.add("one request of a plugin", "hyper alone", &request(&runtime, &guest, address)?, Bound::None);
+    drop(awake);
     let (before, after) = memory(&runtime, &guest)?;
     let amount = format!("{} KiB before, {} KiB after", before >> 10, after >> 10);
     let grown = after.saturating_sub(before);
@@ -155,12 +159,21 @@ async fn hyper_alone(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// Have this thread run on this processor, where there is one.
+fn stay_on(processor: usize) {
+    let mut processors = rustix::thread::CpuSet::new();
+    processors.set(processor);
+    // It is slower then, and no less right.
+    let _ = rustix::thread::sched_setaffinity(None, &processors);
+}
+
 /// A server on a thread of its own.
 fn serve() -> Result<SocketAddr> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || -> Result<()> {
+        stay_on(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -9,7 +9,7 @@ use std::{
     fs::File,
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -28,6 +28,27 @@ pub(crate) struct Measured {
     pub(crate) median: Duration,
     /// The alternative, and the median of the ratios of the turns.
     pub(crate) against: Option<(Duration, f64)>,
+}
+
+/// Keeps the processors from sleeping, by programs that run while nothing else does. What takes microseconds and waits in between would else be
+/// measured by how deep a processor had gone to sleep, and that of a virtual machine sleeps longer than all of it takes.
+#[derive(Debug)]
+pub(crate) struct Awake(Vec<Child>);
+
+impl Awake {
+    pub(crate) fn start() -> Self {
+        let spin = || Command::new("chrt").args(["--idle", "0", "sh", "-c", "while :; do :; done"]).spawn().ok();
+        Self((0..std::thread::available_parallelism().map_or(1, usize::from)).map_while(|_| spin()).collect())
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Time `this` against `other`, `turns` times one after the other, so that a busy moment of the machine meets both.
