@@ -186,8 +186,7 @@ fn the_end_of_the_input_ends_every_session() {
         }
         server.going.end().expect(0);
         assert!(marked(&mark, &[]).is_empty(), "{end}");
-        // One that ended with the command may have a moment of its own left.
-        until("the supervisors are gone", || !family.iter().any(|pid| lives(*pid)));
+        until("the supervisors are gone too", || !family.iter().any(|pid| lives(*pid)));
         assert_ne!(place.runs()[0]["status"], "running", "{end}");
     }
     let reaped = place.type_in(["reap", "--json"]).expect(0).json();

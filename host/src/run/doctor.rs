@@ -10,13 +10,13 @@ use std::{
 use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
-use super::{error::RunError, host::Host, resolve, secrets};
+use super::{error::RunError, host::Host, secrets};
 use crate::{
     engine::{Finding, Severity},
     imports::{Call, Folders},
     names::{Export, RuntimeName},
     plugin::{PluginFile, Source},
-    policy::{Folder, Profile},
+    policy::{Folder, Profile, Rights},
 };
 
 /// Programs that a doctor usually asks at once. Whoever makes the launcher of a host does well to have their supervisors started, before
@@ -129,19 +129,22 @@ impl Host {
     async fn examine(&self, file: PluginFile, name: &RuntimeName, asked: Asked) -> Doctored {
         let may_be_unused = asked == Asked::WithAllOthers && file.source == Source::Bundled;
         let examined = async {
-            let resolved = self.make_ready(file).await?;
-            let engine = self.engine().await?;
-            let held = Arc::new(self.hold(&resolved.rights).await?);
-            let call = Call { secrets: held.clone(), ..self.doctor_call(&resolved)? };
+            let (plugin, rights) = self.load(&file).await?;
+            // One that came with this program is what it says.
+            if file.source != Source::Bundled {
+                self.describe(&file, &plugin, &rights).await?;
+            }
+            let held = Arc::new(self.hold(&rights).await?);
+            let call = Call { secrets: held.clone(), ..self.doctor_call(name, &rights)? };
             let settings = serde_json::json!({});
-            let findings = match engine.doctor(&resolved.plugin, call, &settings).await {
+            let findings = match self.engine().await?.doctor(&plugin, call, &settings).await {
                 Ok(findings) => findings,
                 Err(cause) => {
                     let error = RunError::Call { plugin: name.clone(), cause };
                     broken(&error.to_string(), error.hint()).findings
                 }
             };
-            let of_secrets = secrets::findings(&resolved.rights, &held);
+            let of_secrets = secrets::findings(&rights, &held);
             let of_secrets = if may_be_unused { of_secrets.into_iter().map(not_set_up).collect() } else { of_secrets };
             Ok(secrets::hidden([findings, of_secrets].concat(), &held))
         };
@@ -153,15 +156,15 @@ impl Host {
     }
 
     /// A doctor without a run sees the current directory as its workspace and the plugin's own folder, as far as they are granted.
-    fn doctor_call(&self, resolved: &resolve::Resolved) -> Result<Call, RunError> {
-        let mut folders = BTreeMap::from([(Folder::State, self.state.plugin_state_folder(&resolved.description.name)?)]);
+    fn doctor_call(&self, name: &RuntimeName, rights: &Arc<Rights>) -> Result<Call, RunError> {
+        let mut folders = BTreeMap::from([(Folder::State, self.state.plugin_state_folder(name)?)]);
         // A person asks from anywhere, from home above all; a stranger's plugin then has no workspace.
         let current = crate::config::Environment::current_directory().ok();
-        let is_shown = |path: &std::path::PathBuf| self.too_much(&resolved.rights, Profile::Own, path).is_none();
+        let is_shown = |path: &std::path::PathBuf| self.too_much(rights, Profile::Own, path).is_none();
         if let Some(current) = current.and_then(|path| path.canonicalize().ok()).filter(is_shown) {
             folders.insert(Folder::Workspace, current);
         }
-        let call = self.call_outside_of_a_run(Export::Doctor, &resolved.rights)?;
+        let call = self.call_outside_of_a_run(Export::Doctor, rights)?;
         Ok(Call { folders: Arc::new(Folders::open(folders)?), ..call })
     }
 }

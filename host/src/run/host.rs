@@ -44,9 +44,9 @@ pub struct Host {
 }
 
 impl Host {
-    /// Open the state directory, and make it where there is none.
+    /// Open the state directory, and make it where there is none. Its database is opened when it is needed first.
     pub fn open(options: HostOptions) -> Result<Self, RunError> {
-        let state = State::open(&options.folders.state)?;
+        let state = State::at(&options.folders.state)?;
         Ok(Self {
             catalog: Catalog::open(&options.environment.plugins(&options.plugins), added_plugins(&options.folders)?),
             environment: options.environment,

@@ -39,10 +39,17 @@ impl Host {
     }
 
     pub(super) async fn make_ready(&self, file: PluginFile) -> Result<Resolved, RunError> {
+        let (plugin, rights) = self.load(&file).await?;
+        let description = self.describe(&file, &plugin, &rights).await?;
+        Ok(Resolved { file, plugin, rights, description })
+    }
+
+    /// A plugin, compiled, with its rights.
+    pub(super) async fn load(&self, file: &PluginFile) -> Result<(Plugin, Arc<Rights>), RunError> {
         let engine = self.engine().await?;
         let name = file.manifest.plugin.name.clone();
         let loaded = {
-            let (engine, file) = (engine.clone(), file.clone());
+            let file = file.clone();
             // Compiling takes seconds for a large component; the other work of the host goes on meanwhile.
             let load = move || match file.source {
                 Source::Bundled => engine.load_bundled(file.bytes(), file.digest),
@@ -53,19 +60,12 @@ impl Host {
         let plugin = loaded
             .unwrap_or_else(|error| Err(engine::LoadError::Engine(error.to_string())))
             .map_err(|cause| RunError::Load { plugin: name, cause })?;
-        let rights = Arc::new(self.rights(&file)?);
-        let description = self.describe(&engine, &file, &plugin, &rights).await?;
-        Ok(Resolved { file, plugin, rights, description })
+        let rights = Arc::new(self.rights(file)?);
+        Ok((plugin, rights))
     }
 
     /// What the plugin is: from the index, or by asking it once.
-    async fn describe(
-        &self,
-        engine: &engine::Engine,
-        file: &PluginFile,
-        plugin: &Plugin,
-        rights: &Arc<Rights>,
-    ) -> Result<Description, RunError> {
+    pub(super) async fn describe(&self, file: &PluginFile, plugin: &Plugin, rights: &Arc<Rights>) -> Result<Description, RunError> {
         let kept = self.state.description(&file.digest)?.and_then(|text| serde_json::from_str(&text).ok());
         if let Some(description) = kept {
             return Ok(description);
@@ -73,7 +73,7 @@ impl Host {
         let name = &file.manifest.plugin.name;
         let failed = |cause: CallError| RunError::Call { plugin: name.clone(), cause };
         let call = self.call_outside_of_a_run(Export::Describe, &no_rights(rights))?;
-        let description = engine.describe(plugin, call).await.map_err(failed)?;
+        let description = self.engine().await?.describe(plugin, call).await.map_err(failed)?;
         let (said, written) = (&description, &file.manifest.plugin);
         if said.name != written.name || said.version != written.version {
             return Err(RunError::Impostor {

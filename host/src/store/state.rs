@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,7 +28,8 @@ const STATEMENTS: usize = 64;
 #[derive(Debug)]
 pub struct State {
     layout: Layout,
-    connection: Mutex<Connection>,
+    /// `None` until it is needed: many commands need folders only, and to open a database takes longer than all that they do with them.
+    connection: Mutex<Option<Connection>>,
 }
 
 /// How surely a change has to be on disk when the call returns.
@@ -41,22 +42,26 @@ pub enum Durability {
 }
 
 impl State {
-    /// Open the state directory at `path`; make it, mode 0700, if it is missing.
+    /// Open the state directory at `path`, and its database; make them if they are missing.
     ///
-    /// Refuses a symbolic link, a folder of another user, a folder that others can write, a database of another program, a damaged one
-    /// and one that a newer program wrote; in none of these cases anything is changed.
+    /// Refuses what [`State::at`] refuses, and a database of another program, a damaged one and one that a newer program wrote; in none of
+    /// these cases anything is changed.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let state = Self::at(path)?;
+        state.connected(|_| Ok(()))?;
+        Ok(state)
+    }
+
+    /// Open the state directory at `path`; make it, mode 0700, if it is missing. Its database is opened when it is needed first, and whoever
+    /// needs it is told what is wrong with it.
+    ///
+    /// Refuses a symbolic link, a folder of another user, and a folder that others can write; in none of these cases anything is changed.
+    pub fn at(path: &Path) -> Result<Self, StoreError> {
         // Absolute, so that the state stays where it is when this process goes to another folder; and by components, because a slash at the
         // end of a link leads through it.
         let path: PathBuf = std::path::absolute(path).map_err(|error| StoreError::io("opened", path, error))?.components().collect();
         directory::make_private(&path)?;
-        let layout = Layout::new(path);
-        let database = layout.database();
-        let mut connection = connect(&database)?;
-        if !schema::is_current(&connection, &database)? {
-            prepare(&mut connection, &layout)?;
-        }
-        Ok(Self { layout, connection: Mutex::new(connection) })
+        Ok(Self { layout: Layout::new(path), connection: Mutex::default() })
     }
 
     /// Where everything is.
@@ -80,7 +85,7 @@ impl State {
 
     /// Read with `query`.
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        query(&self.connection()).map_err(|error| StoreError::database(&self.layout.database(), error))
+        self.connected(|connection| query(connection).map_err(self.failed()))
     }
 
     /// Change with `change`: all of it or, after an error, nothing.
@@ -89,20 +94,21 @@ impl State {
         durability: Durability,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let failed = |error| StoreError::database(&self.layout.database(), error);
-        let mut connection = self.connection();
-        if durability == Durability::Durable {
-            connection.execute_batch("PRAGMA synchronous = FULL").map_err(failed)?;
-        }
-        let outcome = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed).and_then(|transaction| {
-            let value = change(&transaction)?;
-            transaction.commit().map_err(failed)?;
-            Ok(value)
-        });
-        if durability == Durability::Durable {
-            connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed)?;
-        }
-        outcome
+        let failed = self.failed();
+        self.connected(|connection| {
+            if durability == Durability::Durable {
+                connection.execute_batch("PRAGMA synchronous = FULL").map_err(failed)?;
+            }
+            let outcome = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed).and_then(|transaction| {
+                let value = change(&transaction)?;
+                transaction.commit().map_err(failed)?;
+                Ok(value)
+            });
+            if durability == Durability::Durable {
+                connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed)?;
+            }
+            outcome
+        })
     }
 
     /// Turn an error of the database into one of this room.
@@ -110,9 +116,24 @@ impl State {
         |error| StoreError::database(&self.layout.database(), error)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    /// Use the database, which is opened where it was not.
+    fn connected<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         // A thread that panicked inside a transaction has rolled it back by dropping it; the connection itself is sound.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut opened = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match &mut *opened {
+            Some(connection) => connection,
+            none => none.insert(self.connect()?),
+        };
+        work(connection)
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let database = self.layout.database();
+        let mut connection = connect(&database)?;
+        if !schema::is_current(&connection, &database)? {
+            prepare(&mut connection, &self.layout)?;
+        }
+        Ok(connection)
     }
 }
 
@@ -180,6 +201,19 @@ mod tests {
         State::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::metadata(path.join("cache")).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_database_is_there_from_its_first_use_on() {
+        let folder = folder();
+        let state = State::at(folder.path()).unwrap();
+        state.cache_folder().unwrap();
+        assert!(!state.layout().database().exists());
+        assert_eq!(state.runs_not_ended().unwrap(), []);
+        assert!(state.layout().database().exists());
+        fs::write(state.layout().database(), "no database, and long enough to be taken for the header of one".repeat(20)).unwrap();
+        let error = State::at(folder.path()).unwrap().runs_not_ended().unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
 
     #[test]

@@ -392,13 +392,13 @@ class Files(Place):
             self.assertEqual((Path(other, "kept").read_text(), Path(other, "binary").read_bytes()), ("1\n2\n3\n4\n", b"\0\1"))
         archive = self.session.export(old, "gz")
         self.assertIn(b"kept", subprocess.run(["tar", "-tzf", archive], stdout=subprocess.PIPE, check=True).stdout)
-        self.session.exec("chmod 750 kept; ln -s kept link; mkdir empty", check=True)
+        self.session.exec("chmod 755 kept; ln -s kept link; mkdir empty", check=True)
         self.session.update_snapshot()
         self.session.exec("rm -r kept link empty; touch more", check=True)
         self.session.reset()
         self.assertEqual(self.session.read("kept", "more"), {"kept": "1\n2\n3\n4\n"})
         modes = self.session.exec("stat -c %a kept; readlink link; ls -A empty; cd empty", check=True).stdout
-        self.assertEqual(modes, "750\nkept\n")
+        self.assertEqual(modes, "755\nkept\n")
 
     def test_work_is_handed_over_by_a_checkpoint(self):
         """F106, F202, F203, N25"""
