@@ -211,8 +211,9 @@ mod tests {
         assert!(!state.layout().database().exists());
         assert_eq!(state.runs_not_ended().unwrap(), []);
         assert!(state.layout().database().exists());
-        fs::write(state.layout().database(), "no database, and long enough to be taken for the header of one".repeat(20)).unwrap();
-        let error = State::at(folder.path()).unwrap().runs_not_ended().unwrap_err();
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("state.db"), "no database, and long enough to be taken for the header of one".repeat(20)).unwrap();
+        let error = State::at(other.path()).unwrap().runs_not_ended().unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     }
 
